@@ -57,8 +57,7 @@ async def explain(
         raise HttpError(404, "NotFound", text)
     visible = await visibility_of(request.scope, (), granted=[namespace])
     # Devices held for it or for Pods of lower priority are free to it, as in filter.
-    seen = service.state.as_seen_by(pod)
-    state = seen.fork() if seen is service.state else seen
+    state = service.state.fork_seen_by(pod)
     evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True, other_namespaces=True))
     async with service.expensive(request) as work:
         answers, late = await _answers(evaluation, work)

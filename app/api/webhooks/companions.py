@@ -26,8 +26,7 @@ async def roomiest(
 
     Cost: a copy of the state, and at most ``MAX_CPU_SECONDS``.
     """
-    seen = service.state.as_seen_by(pod)
-    state = seen.fork() if seen is service.state else seen
+    state = service.state.fork_seen_by(pod)
     time_slice = service.webhook_slice(pod.meta.namespace)
     deadline = service.deadline(service.settings.filter_timeout_seconds)
 

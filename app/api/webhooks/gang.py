@@ -206,8 +206,7 @@ async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
 
 def _without_holds_of(service: Service, members: Sequence[Pod]) -> State:
     """A copy of the state as the group sees it: without what is held for its Pods and may be passed over."""
-    seen = service.state.as_seen_by(members[0]) if members else service.state
-    scratch = seen.fork() if seen is service.state else seen
+    scratch = service.state.fork_seen_by(members[0]) if members else service.state.fork()
     for member in members:
         service.decider.reservations.forget_in(scratch, member.meta.uid)
         scratch.clear_nomination(member.meta.key)

@@ -206,8 +206,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     _about(pod)
     if not await may_fit_by_eviction(service, pod):
         return json_response(preemption_answer({}))
-    state = service.state.as_seen_by(pod)
-    state = state.fork() if state is service.state else state
+    state = service.state.fork_seen_by(pod)
     # Another extender has refused the node that filter returned.
     service.decider.reservations.forget_in(state, pod.meta.uid)
     candidates = helpful_candidates(

@@ -182,8 +182,7 @@ class Preemptor:
 
     def _plan(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
         """A plan on a fork where the devices reserved for the Pod and its partners are free."""
-        scratch = self._state.as_seen_by(pod)
-        scratch = scratch.fork() if scratch is self._state else scratch
+        scratch = self._state.fork_seen_by(pod)
         pods = partners(scratch, pod)
         for item in pods:
             scratch.clear_nomination(item.meta.key)

@@ -360,6 +360,11 @@ class State:
             seen.clear_nomination(key)
         return seen
 
+    def fork_seen_by(self, pod: Pod) -> "State":
+        """A copy to change, without the holds that the Pod may pass over."""
+        seen = self.as_seen_by(pod)
+        return seen.fork() if seen is self else seen
+
     def _note_reserved(self, allocation: Allocation) -> None:
         self.revision += 1
         self._touched({item.device.pool_id for item in allocation.devices})

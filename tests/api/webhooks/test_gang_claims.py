@@ -3,26 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from app.core.json_object import JsonObject
 from app.core.model.allocation import read_allocation
 from app.core.state.nominations import Nomination
 from tests.api.conftest import Asked, run
-from tests.api.webhooks.gangs import LABEL, gang_of, inventory_of, named
+from tests.api.webhooks.gangs import LABEL, Deallocations, gang_of, inventory_of, named
 from tests.objects import allocation, claim, pod
 
 Inventory = Callable[..., Path]
-
-
-class Deallocations:
-    def __init__(self) -> None:
-        self.claims: list[str] = []
-
-    async def deallocate(self, item: Any) -> bool:
-        self.claims.append(item.meta.name)
-        return True
 
 
 def test_a_claim_that_keeps_a_pod_from_all_nodes_is_deallocated(inventory: Inventory) -> None:
@@ -55,18 +46,23 @@ def test_a_claim_stays_where_only_the_group_does_not_fit(inventory: Inventory) -
     run(inventory(*objects, there), question, candidates=1, gang_labels=LABEL)
 
 
-@pytest.mark.parametrize(("size", "helps"), [(2, True), (3, False)])
-def test_nobody_is_evicted_for_a_group_that_lacks_devices_even_then(
-    inventory: Inventory, size: int, helps: bool
-) -> None:
-    """The victim takes CPU beside one of two devices: a group of three does not run without it either."""
+def preempting(size: int) -> tuple[list[JsonObject], JsonObject, JsonObject]:
+    """A labelled group, a less important Pod on node a, and the candidate: to evict it there."""
     gang = gang_of("g", size, labelled=True)
     for raw in gang:
         raw["spec"]["priority"] = 1000
     victim = pod("victim")
     victim["spec"]["nodeName"] = "a"
     victim["status"] = {"phase": "Running"}
-    asked = {"a": {"Pods": [{"UID": "uid-victim"}], "NumPDBViolations": 0}}
+    return gang, victim, {"a": {"Pods": [{"UID": "uid-victim"}], "NumPDBViolations": 0}}
+
+
+@pytest.mark.parametrize(("size", "helps"), [(2, True), (3, False)])
+def test_nobody_is_evicted_for_a_group_that_lacks_devices_even_then(
+    inventory: Inventory, size: int, helps: bool
+) -> None:
+    """The victim takes CPU beside one of two devices: a group of three does not run without it either."""
+    gang, victim, asked = preempting(size)
 
     async def question(service: Asked) -> None:
         body = {"Pod": gang[0], "NodeNameToMetaVictims": asked, "NodeNameToVictims": None}
@@ -81,13 +77,7 @@ def test_a_group_passes_over_what_is_held_for_a_pod_of_lower_priority(
     inventory: Inventory, priority: int, helps: bool
 ) -> None:
     """As a Pod without a group does: it is held there since other Pods were evicted for that one."""
-    gang = gang_of("g", 2, labelled=True)
-    for raw in gang:
-        raw["spec"]["priority"] = 1000
-    victim = pod("victim")
-    victim["spec"]["nodeName"] = "a"
-    victim["status"] = {"phase": "Running"}
-    asked = {"a": {"Pods": [{"UID": "uid-victim"}], "NumPDBViolations": 0}}
+    gang, victim, asked = preempting(2)
     held = (("default", "other"), read_allocation(allocation("b", "d0")))
 
     async def question(service: Asked) -> None:

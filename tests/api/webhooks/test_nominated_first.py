@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Asked, run
-from tests.api.webhooks.gangs import LABEL, NAMES, OBJECTS, bind, gang_of, inventory_of, named, own
+from tests.api.webhooks.gangs import (
+    LABEL,
+    NAMES,
+    OBJECTS,
+    Deallocations,
+    bind,
+    gang_of,
+    inventory_of,
+    named,
+    own,
+)
 from tests.objects import allocation, claim, pod, pod_group
 
 Inventory = Callable[..., Path]
@@ -60,15 +70,6 @@ def test_nobody_is_evicted_for_a_pod_that_fits_beside_its_nominated_node(invento
         assert recorder.pods == []
 
     run(inventory(*OBJECTS, raw, made, low, held), question, candidates=1)
-
-
-class Deallocations:
-    def __init__(self) -> None:
-        self.claims: list[str] = []
-
-    async def deallocate(self, item: Any) -> bool:
-        self.claims.append(item.meta.name)
-        return True
 
 
 def test_a_claim_that_the_pod_can_use_beside_its_nominated_node_stays_allocated(inventory: Inventory) -> None:

@@ -61,11 +61,6 @@ class Anything:
         for node in self._generations:
             self._publish_on(node)
 
-    def without_node(self) -> set[str]:
-        """The Pods that are not bound."""
-        pods = self.scene.api.list("Pod", self.scene.namespace)
-        return {pod["metadata"]["name"] for pod in pods if not pod["spec"].get("nodeName")}
-
     def places(self) -> Mapping[str, str]:
         """The node of each Pod, empty if it has none."""
         pods = self.scene.api.list("Pod", self.scene.namespace)
