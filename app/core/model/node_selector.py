@@ -89,7 +89,12 @@ class NodeSelector:
         """
         if self.error:
             raise SelectorError(self.error)
-        return any(_term_matches(term, name, labels) for term in paced_if_many(self.terms))
+        # Loops, here and below, since a generator costs more than what most terms have to compare: drivers
+        # publish thousands of devices with a selector each.
+        for term in paced_if_many(self.terms):  # noqa: SIM110 - as above
+            if _term_matches(term, name, labels):
+                return True
+        return False
 
 
 def read_node_selector(raw: Any) -> NodeSelector:
@@ -118,9 +123,13 @@ def _requirement(raw: Any) -> NodeSelectorRequirement:
 def _term_matches(term: NodeSelectorTerm, name: str, labels: Mapping[str, str]) -> bool:
     if not term.match_expressions and not term.match_fields:
         return False
-    return all(_holds(item, labels) for item in paced_if_many(term.match_expressions)) and all(
-        _field_holds(item, name) for item in term.match_fields
-    )
+    for item in paced_if_many(term.match_expressions):
+        if not _holds(item, labels):
+            return False
+    for item in term.match_fields:  # noqa: SIM110 - as in matches
+        if not _field_holds(item, name):
+            return False
+    return True
 
 
 def _field_holds(requirement: NodeSelectorRequirement, name: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.device import Device, read_counters, read_device
+from app.core.model.device_reach import DeviceReach
 from app.core.model.errors import FieldError
 from app.core.model.meta import Meta, read_meta
 from app.core.model.node_selector import NodeSelector, read_node_selector
@@ -73,6 +74,7 @@ class ResourceSlice:
     has_groups: bool = field(init=False, compare=False, repr=False, default=False)
     draws: bool = field(init=False, compare=False, repr=False, default=False)
     binding_conditions: bool = field(init=False, compare=False, repr=False, default=False)
+    _reach: DeviceReach | None = field(init=False, compare=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         for device in self.devices:
@@ -87,6 +89,15 @@ class ResourceSlice:
     def pool_id(self) -> PoolId:
         """The pool the slice is a part of."""
         return PoolId(self.driver, self.pool)
+
+    @property
+    def reach(self) -> DeviceReach:
+        """Which devices each node can use, if they name their own. O(devices), with pauses, once."""
+        reach = self._reach
+        if reach is None:
+            reach = DeviceReach(self.devices)
+            object.__setattr__(self, "_reach", reach)
+        return reach
 
 
 def read_resource_slice(raw: Any) -> ResourceSlice:

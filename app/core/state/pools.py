@@ -216,12 +216,14 @@ def _relevant(candidate: ResourceSlice, node: Node, features: Features) -> bool:
             return node_matches(
                 node, candidate.node_name, candidate.node_selector, all_nodes=candidate.all_nodes
             )
-        return bool(candidate.per_device_node_selection) and any(
-            node_matches(node, device.node_name, device.node_selector, all_nodes=device.all_nodes)
-            for device in paced(candidate.devices, _FIELDS)
-        )
     except SelectorError as error:
         raise PoolError(f"slice {candidate.meta.name}: {error}") from None
+    if not candidate.per_device_node_selection:
+        return False
+    reached = candidate.reach.of(node)
+    if reached.error:
+        raise PoolError(f"slice {candidate.meta.name}: {reached.error}")
+    return reached.some
 
 
 def _add(found: dict[PoolId, list[ResourceSlice]], candidate: ResourceSlice) -> None:

@@ -12,14 +12,12 @@ from collections.abc import Hashable, Sequence
 
 from app.core.allocator.node_devices import NODE_OPERATIONS, PoolView
 from app.core.allocator.plan import Plan
-from app.core.model.device import Device
 from app.core.model.features import Features
 from app.core.model.node import Node
-from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import ResourceSlice
 from app.core.pauses import paced_if_many
 from app.core.selectors.attributes_read import AttributesRead
-from app.core.state.pools import Pool, node_matches
+from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 from app.core.verdicts.slice_looks import SliceLooks
 
@@ -82,7 +80,9 @@ class NodeSignature:
             found = self._looks.numbers.of((found, look.rest))
         if item.per_device_node_selection or item.skip_node_operations:
             unsuited = bool(item.skip_node_operations) and NODE_OPERATIONS not in node.declared_features
-            reached = tuple([_reached(node, device, item) for device in paced_if_many(item.devices)])
+            reached = item.reach.of(node).devices if item.per_device_node_selection else ()
+            if None in reached:
+                raise UniqueNodeError  # the error names the device
             part = (found, unsuited, bool(item.skip_node_operations), reached)
             found = self._looks.numbers.of(part)
         return found
@@ -104,16 +104,6 @@ def _held(pool: Pool, view: PoolView) -> Hashable:
     amounts = [(view.capacity.get(name) or {}).items() for name in names]
     shared = tuple(map(view.shared.__contains__, names))
     return whole, shared, tuple([tuple(sorted(amount)) for amount in paced_if_many(amounts)])
-
-
-def _reached(node: Node, device: Device, item: ResourceSlice) -> bool:
-    if not item.per_device_node_selection:
-        return True
-    selector: NodeSelector | None = device.node_selector
-    try:
-        return node_matches(node, device.node_name, selector, all_nodes=device.all_nodes)
-    except SelectorError:
-        raise UniqueNodeError from None
 
 
 def attributes_read_by_plan(plan: Plan) -> AttributesRead:
