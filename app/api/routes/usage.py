@@ -1,6 +1,6 @@
 """How many devices are taken and free, by groups."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,12 +9,21 @@ from starlette.responses import Response
 from app.api.errors import HttpError
 from app.api.models.inventory import UsagePage
 from app.api.query import Labels
-from app.api.responses import json_response, one_by_one
+from app.api.responses import ListResponse, encoded
 from app.api.routes.inventory import Filter, is_on, labelled_nodes, reaches
 from app.api.service import ServiceOf
 from app.api.shown_names import ShownNames, shown_names
 from app.core.state.device_views import DeviceViews
-from app.core.state.occupancy import DIMENSIONS, NONE, Dimension, Occupancy, dimension, occupancy
+from app.core.state.occupancy import (
+    DIMENSIONS,
+    NONE,
+    Dimension,
+    Occupancy,
+    OfDevice,
+    TooManyGroupsError,
+    dimension,
+    occupancy,
+)
 from app.core.state.state import State
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -39,7 +48,7 @@ async def usage(
         str, Query(alias="heldIn", description="Only devices that claims of this namespace hold.")
     ] = "",
 ) -> Response:
-    """labelSelector selects by the labels of nodes. Cost: O(devices)."""
+    """labelSelector selects by the labels of nodes. Cost: O(devices + groups), at most 100,000 groups."""
     service.require_synced()
     state = service.state.fork()
     names = by or ["driver"]
@@ -56,21 +65,26 @@ async def usage(
         and is_on(view, reached)
         and (not holder or any(claim.startswith(f"{holder}/") for claim in view.claims))
     )
-    groups, total = await time_slice.run(lambda: occupancy(views, dimensions))
-    items = await time_slice.run(
-        lambda: one_by_one(
-            _item(dict(zip(names, values, strict=True)), found) for values, found in groups.items()
-        )
-    )
-    return json_response(
-        {
-            "decides": service.decides,
-            "revision": str(state.revision),
-            "items": items,
-            "total": _item({}, total),
-            "next": None,
-        }
-    )
+    try:
+        groups, total = await time_slice.run(lambda: occupancy(views, dimensions))
+    except TooManyGroupsError as error:
+        advice = "select devices by driver, node or heldIn, or name fewer groups"
+        raise HttpError(400, "InvalidParameter", f"{error}: {advice}", "query.by") from None
+    items = (_item(dict(zip(names, values, strict=True)), found) for values, found in _emptying(groups))
+    encoded_items = await time_slice.run(lambda: encoded(items))
+    head = {
+        "decides": service.decides,
+        "revision": str(state.revision),
+        "total": _item({}, total),
+        "next": None,
+    }
+    return ListResponse(head, "items", encoded_items, time_slice)
+
+
+def _emptying(groups: dict[tuple[str, ...], Occupancy]) -> Iterator[tuple[tuple[str, ...], Occupancy]]:
+    """Each is freed when the next one is asked for: 100,000 at once would hold the event loop."""
+    for values in tuple(groups):
+        yield values, groups.pop(values)
 
 
 def _dimensions(state: State, names: list[str], shown: ShownNames) -> list[Dimension]:
@@ -83,14 +97,17 @@ def _dimensions(state: State, names: list[str], shown: ShownNames) -> list[Dimen
         if made is None or names.count(name) > 1:
             text = f"{name!r} is not one of {_DIMENSIONS}" if made is None else f"{name!r} is repeated"
             raise HttpError(400, "InvalidParameter", text, "query.by")
-        found.append(made if name != "namespace" or shown.all else _hiding(made, shown))
+        hidden = made.of_device if name == "namespace" and not shown.all else None
+        found.append(made if hidden is None else _hiding(hidden, shown))
     return found
 
 
-def _hiding(namespaces: Dimension, shown: ShownNames) -> Dimension:
+def _hiding(namespaces: OfDevice, shown: ShownNames) -> Dimension:
     """Namespaces that the caller may not see are one group."""
-    return lambda view: dict.fromkeys(
-        name if name == NONE else shown.namespace(name) for name in namespaces(view)
+    return Dimension(
+        lambda view: dict.fromkeys(
+            name if name == NONE else shown.namespace(name) for name in namespaces(view)
+        )
     )
 
 

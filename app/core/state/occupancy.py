@@ -1,13 +1,13 @@
 """How many devices are taken and free, by groups: driver, pool, node, namespace, label or attribute."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
+from itertools import chain, product
 
 from app.core.model.device import DeviceShape
 from app.core.model.node import Node
-from app.core.pauses import in_order, paced
+from app.core.pauses import emptied, in_order, paced, paced_if_many
 from app.core.state.device_views import STATES, DeviceState, DeviceView
 
 NONE = ""
@@ -15,8 +15,25 @@ NONE = ""
 _HELD = frozenset({"taken", "shared", "assumed"})
 _ALL_NODES = ("*",)
 
-Dimension = Callable[[DeviceView], Iterable[str]]
-"""The values of one device: several if it is in several groups."""
+MAX_GROUPS = 100_000
+"""Groups in one answer, some 80 MB: a device that 5,000 nodes share is in 5,000 groups for each holder."""
+_FEW = 4
+"""Values that are compared one by one; of more, it is asked only whether they are the same object."""
+
+OfDevice = Callable[[DeviceView], Iterable[str]]
+"""The values of a device: several if it is in several groups."""
+
+
+class TooManyGroupsError(ValueError):
+    """The devices are in more groups than one answer has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What groups differ in: a property of the device, or else of each node that can use it."""
+
+    of_device: OfDevice | None = None
+    of_node: Callable[[str], str] | None = None
 
 
 @dataclass(slots=True)
@@ -35,6 +52,13 @@ class Occupancy:
         self.states[state] += 1
         if state == "free":
             self.blocks[block] = self.blocks.get(block, 0) + 1
+
+    def merge(self, other: "Occupancy") -> None:
+        """Counts the devices of another group too. O(its blocks), with pauses."""
+        for state, number in other.states.items():
+            self.states[state] += number
+        for block, number in paced_if_many(other.blocks.items()):
+            self.blocks[block] = self.blocks.get(block, 0) + number
 
     @property
     def devices(self) -> int:
@@ -57,20 +81,74 @@ def occupancy(
 ) -> tuple[dict[tuple[str, ...], Occupancy], Occupancy]:
     """The groups by their values, in order, and the total, in which each device counts once.
 
-    Cost: O(devices), times the groups that a device is in, with pauses.
+    A device that several nodes can use is in the groups of each of them.
+
+    Raises: TooManyGroupsError, beyond ``MAX_GROUPS``.
+    Cost: O(devices + groups), and O(nodes) for each set of nodes that shares devices, with pauses.
     """
-    groups: dict[tuple[str, ...], Occupancy] = {}
     total = Occupancy()
+    sources = _Sources(dimensions)
+    # Devices that are in the same groups are counted together first: thousands may be in thousands of groups.
+    together: dict[Hashable, tuple[_Values, Occupancy]] = {}
     for view in views:
-        block = _block(view)
+        block, values = _block(view), sources.of(view)
         total.add(view.state, block)
-        # A device that thousands of nodes share is in as many groups.
-        for values in paced(product(*(tuple(dimension(view)) for dimension in dimensions)), 64):
-            found = groups.get(values)
-            if found is None:
-                found = groups[values] = Occupancy()
-            found.add(view.state, block)
+        key = tuple([item if len(item) <= _FEW else id(item) for item in values])
+        found = together.get(key)
+        if found is None:
+            found = together[key] = values, Occupancy()
+        found[1].add(view.state, block)
+    groups: dict[tuple[str, ...], Occupancy] = {}
+    while together:
+        _, (values, counted) = together.popitem()
+        for group in paced(sources.groups(values), 16):
+            if group not in groups:
+                if len(groups) >= MAX_GROUPS:
+                    emptied(groups, together, every=64)
+                    raise TooManyGroupsError(f"more than {MAX_GROUPS:,} groups")
+                groups[group] = Occupancy()
+            groups[group].merge(counted)
     return dict(in_order(groups.items())), total
+
+
+_Values = tuple[tuple[tuple[str, ...], ...], ...]
+"""The values from each source, of which a device is in all combinations."""
+
+
+class _Sources:
+    """Where the values of groups come from: the nodes of a device together, and each property of it alone.
+
+    Together, because a device is in the group of a node and of the label of that node, not of others.
+    """
+
+    def __init__(self, dimensions: Sequence[Dimension]) -> None:
+        self._of_device = [item.of_device for item in dimensions if item.of_device is not None]
+        self._of_node = [item.of_node for item in dimensions if item.of_node is not None]
+        by_nodes = sorted(range(len(dimensions)), key=lambda at: dimensions[at].of_node is None)
+        self._order = [by_nodes.index(at) for at in range(len(dimensions))]
+        # By identity: devices with the same selector have the same nodes, which the entry keeps alive.
+        self._known: dict[int, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
+
+    def of(self, view: DeviceView) -> _Values:
+        """The values of a device. O(1), and O(nodes) for a set of nodes that is not known."""
+        own = tuple([tuple([(value,) for value in of_device(view)]) for of_device in self._of_device])
+        return (self._nodes(view.nodes), *own) if self._of_node else own
+
+    def groups(self, values: _Values) -> Iterator[tuple[str, ...]]:
+        """All combinations, each in the order of the dimensions."""
+        for parts in product(*values):
+            flat = tuple(chain.from_iterable(parts))
+            yield tuple([flat[at] for at in self._order])
+
+    def _nodes(self, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        if len(nodes) == 1:
+            return (tuple([of_node(nodes[0]) for of_node in self._of_node]),)
+        found = self._known.get(id(nodes))
+        if found is None:
+            each = (tuple([of_node(node) for of_node in self._of_node]) for node in paced(nodes, 64))
+            values = tuple(dict.fromkeys(each)) or ((NONE,) * len(self._of_node),)
+            found = self._known[id(nodes)] = nodes, values
+        return found[1]
 
 
 def _block(view: DeviceView) -> object:
@@ -88,8 +166,8 @@ def dimension(name: str, nodes: Mapping[str, Node]) -> Dimension | None:
     kind, colon, key = name.partition(":")
     if colon:
         if kind == "label" and key:
-            return partial(_labels, nodes, key)
-        return partial(_attribute, key, {}) if kind == "attribute" and key else None
+            return Dimension(of_node=partial(_label, nodes, key))
+        return Dimension(partial(_attribute, key, {})) if kind == "attribute" and key else None
     return _PLAIN.get(name)
 
 
@@ -114,8 +192,8 @@ def _pool(view: DeviceView) -> tuple[str, ...]:
     return (str(view.id.pool_id),)
 
 
-def _node(view: DeviceView) -> tuple[str, ...]:
-    return view.nodes or (NONE,)
+def _node(node: str) -> str:
+    return node
 
 
 def _namespace(view: DeviceView) -> Iterable[str]:
@@ -126,11 +204,10 @@ def _state(view: DeviceView) -> tuple[str, ...]:
     return (view.state,)
 
 
-def _labels(nodes: Mapping[str, Node], key: str, view: DeviceView) -> Iterable[str]:
-    if view.nodes == _ALL_NODES:
-        return _ALL_NODES
-    found = (nodes[name].meta.labels.get(key, NONE) for name in view.nodes if name in nodes)
-    return dict.fromkeys(found) or (NONE,)
+def _label(nodes: Mapping[str, Node], key: str, name: str) -> str:
+    if (name,) == _ALL_NODES:
+        return name
+    return nodes[name].meta.labels.get(key, NONE) if name in nodes else NONE
 
 
 def _attribute(name: str, known: dict[DeviceShape, str], view: DeviceView) -> tuple[str, ...]:
@@ -149,11 +226,11 @@ def _text(value: object) -> str:
 
 
 _PLAIN: Mapping[str, Dimension] = {
-    "driver": _driver,
-    "pool": _pool,
-    "node": _node,
-    "namespace": _namespace,
-    "state": _state,
+    "driver": Dimension(_driver),
+    "pool": Dimension(_pool),
+    "node": Dimension(of_node=_node),
+    "namespace": Dimension(_namespace),
+    "state": Dimension(_state),
 }
 DIMENSIONS = (*_PLAIN, "label:KEY", "attribute:NAME")
 """What ``dimension`` accepts, for messages."""

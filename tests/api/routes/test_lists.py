@@ -195,6 +195,20 @@ def test_usage_by(inventory: Inventory, params: dict[str, Any], rows: list[Row])
     run(inventory(*OBJECTS), evaluation)
 
 
+def test_usage_by_more_groups_than_a_response_has(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.state.occupancy.MAX_GROUPS", 2)
+
+    async def evaluation(service: Asked) -> None:
+        error = (await service.get("/api/v1/usage", 400, by="node"))["error"]
+        assert (error["code"], error["path"]) == ("InvalidParameter", "query.by")
+        assert error["message"].startswith("more than 2 groups: select devices by driver,")
+        assert len((await service.get("/api/v1/usage", by="label:zone"))["items"]) == 2
+
+    run(inventory(*OBJECTS), evaluation)
+
+
 @pytest.mark.parametrize(
     "by", ["nothing", "label:", "attribute:", ["node", "node"], ["a", "b", "c", "d", "e"]]
 )

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.resource_slice import DeviceId, ResourceSlice
 from app.core.state.device_views import DeviceViews
-from app.core.state.occupancy import dimension, occupancy
+from app.core.state.occupancy import Dimension, TooManyGroupsError, dimension, occupancy
 from app.core.state.state import State
 from tests.objects import DRIVER, device, node, slice_of
 from tests.pausing import Meter
@@ -62,13 +64,49 @@ def test_one_device_is_found_without_the_nodes_of_others() -> None:
     assert meter.total < 20 * NODES
 
 
+def grouped_by(state: State, *names: str) -> list[Dimension]:
+    found = [dimension(name, state.nodes) for name in names]
+    assert None not in found
+    return [item for item in found if item is not None]
+
+
 def test_the_use_of_each_node_is_counted_with_pauses() -> None:
     state = shared("a")
     views, meter = list(DeviceViews(state).devices()), Meter()
-    by_node = dimension("node", state.nodes)
-    assert by_node is not None
-    groups, total = occupancy(views, [by_node])
+    by_node = grouped_by(state, "node")
+    groups, total = occupancy(views, by_node)
     assert (len(groups), total.devices) == (NODES, DEVICES)
     assert {found.states["free"] for found in groups.values()} == {DEVICES}
-    meter.measure(lambda: occupancy(views, [by_node]))
+    meter.measure(lambda: occupancy(views, by_node))
     assert meter.most < MAX_CALLS, meter.where
+
+
+def test_devices_of_the_same_nodes_are_counted_together() -> None:
+    """One by one, each of 64 devices would be added to each of 1,000 groups."""
+    state, meter = shared("a"), Meter()
+    views = list(DeviceViews(state).devices())
+    by_node = grouped_by(state, "node")
+    meter.measure(lambda: occupancy(views, by_node))
+    assert meter.total < 30 * NODES
+
+
+def test_a_shared_device_is_in_the_group_of_each_node_and_of_its_label() -> None:
+    """Not in those of one node and of the label of another."""
+    state = shared("z1")
+    for number in range(NODES):
+        item = parse(node(f"n{number}", zone=f"z{number % 4}"))
+        assert isinstance(item, Node)
+        state.upsert(item)
+    by_both = grouped_by(state, "state", "label:zone", "node")
+    groups, total = occupancy(DeviceViews(state).devices(), by_both)
+    assert total.devices == DEVICES
+    expected = {("free", f"z{number % 4}", f"n{number}") for number in range(NODES) if number % 4 != 1}
+    assert groups.keys() == expected
+    assert {found.devices for found in groups.values()} == {DEVICES}
+
+
+def test_more_groups_than_an_answer_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.core.state.occupancy.MAX_GROUPS", NODES - 1)
+    state = shared("a")
+    with pytest.raises(TooManyGroupsError, match="more than 999 groups"):
+        occupancy(DeviceViews(state).devices(), grouped_by(state, "node"))
