@@ -50,6 +50,31 @@ def test_a_selector_of_any_shape_is_compiled_and_evaluated_with_pauses(text: str
     assert meter.most < MAX_CALLS, (meter.where, text[:2_000])
 
 
+def repeated(part: str, between: str) -> str:
+    """As often as a selector of 10 KiB has room for."""
+    return between.join([part] * (10_000 // (len(part) + len(between))))
+
+
+WIDE = {
+    "negations": "!" * 9_000 + "true",
+    "elements": f"1 in [{repeated('1', ',')}]",
+    "entries": "{" + ",".join(f"{number}: 1" for number in range(1_000)) + "} == {}",
+    "constants": repeated('quantity("1").isLessThan(quantity("2"))', "&&"),
+    "attributes": repeated('device.attributes["a.b"].c == "x"', "||"),
+    "comparisons": repeated("1 < 2", "&&"),
+}
+MAX_CALLS_OF_A_NODE = 20_000
+"""4 ms: a pass over the nodes that does little with each, nothing more."""
+
+
+@pytest.mark.parametrize("text", WIDE.values(), ids=WIDE)
+def test_a_wide_selector_is_compiled_with_pauses(text: str) -> None:
+    meter = Meter()
+    meter.measure(lambda: compile_selector(text, CEL))
+    assert meter.total > MAX_CALLS_OF_A_NODE
+    assert meter.most < MAX_CALLS_OF_A_NODE, meter.where
+
+
 PIECES = st.text(alphabet='{}[],:"-\\n#&*!|> a0\\\\', min_size=1, max_size=12)
 
 

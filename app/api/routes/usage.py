@@ -82,7 +82,7 @@ async def usage(
 
 
 def _emptying(groups: dict[tuple[str, ...], Occupancy]) -> Iterator[tuple[tuple[str, ...], Occupancy]]:
-    """Each is freed when the next one is asked for: 100,000 at once would hold the event loop."""
+    """Each is freed before the next one: 100,000 at once would hold the event loop."""
     for values in tuple(groups):
         yield values, groups.pop(values)
 

@@ -23,6 +23,8 @@ from app.core.model.resource_slice import DeviceId
 from app.core.pauses import paced
 
 MAX_HOLDERS = 8
+MAX_NAMED = 20
+"""Claims that a text names; the data have all."""
 _MAX_CLASSES = 6
 _OTHER_CLASS = 42
 _SAME_NAME, _SAME_DOMAIN = 0.6, 0.8
@@ -94,7 +96,9 @@ def _free(misfit: NodeMisfit) -> Iterator[Change]:
 
 def free(claims: list[str], weight: int) -> Change:
     """Releases these claims and their devices."""
-    names = ", ".join(claims)
+    names = ", ".join(claims[:MAX_NAMED])
+    if len(claims) > MAX_NAMED:
+        names += f" and {len(claims) - MAX_NAMED} more"
     text = f"if claim {names} were released" if len(claims) == 1 else f"if the claims {names} were released"
     return Change(
         "FreeDevices", text, {"claims": claims}, weight, lambda hypothesis: scenes.release(hypothesis, claims)

@@ -96,7 +96,7 @@ class ExtendedResources:
         if unknown is not None:
             text = f"node(s) had no {unknown}, and no DeviceClass provides it"
             # What classes provide is not short on the node: the unknown resource is the only cause.
-            provided = frozenset(lacking) & classes.keys()
+            provided = frozenset(name for name in lacking if name in classes)
             return Needs(provided, refusal=Reason("ResourceNotOffered", text))
         fresh = self._claim(lacking) if lacking else None
         if self._left is None:
@@ -124,7 +124,10 @@ class ExtendedResources:
         for request in pod.extended:
             requested[request.resource].append(request)
         for resource in resources:
-            made, mapped = _requests(requested[resource], self._state.resource_classes[resource].meta.name)
+            device_class = self._state.resource_classes.get(resource)
+            if device_class is None:
+                raise ValueError(f"no class provides {resource}")
+            made, mapped = _requests(requested[resource], device_class.meta.name)
             requests += made
             mappings += mapped
         spec = ClaimSpec(requests=tuple(sorted(requests, key=lambda request: request.name)))

@@ -159,7 +159,8 @@ class PodEvaluation:
     @cached_property
     def _unoffered(self) -> frozenset[str]:
         """The Pod's extended resources that no class and no node has. O(nodes), once."""
-        resources = {request.resource for request in self.pod.extended} - self.state.resource_classes.keys()
+        classes = self.state.resource_classes
+        resources = {item.resource for item in self.pod.extended if item.resource not in classes}
         nodes = self.state.nodes.values() if resources else ()
         return frozenset(resources).difference(*(paced(node.allocatable.keys() for node in nodes)))
 

@@ -6,6 +6,7 @@ allowMultipleAllocations count as seen by every expression; attributes by their 
 """
 
 from app.core.cel.common.ast import Call, Expr, Ident, Literal, Select, children
+from app.core.pauses import pause
 
 AttributesRead = frozenset[str] | None
 """Full names (domain/name) of attributes; None: all of them."""
@@ -23,6 +24,7 @@ def attributes_read(tree: Expr) -> AttributesRead:
     names: set[str] = set()
     left = [tree]
     while left:
+        pause()  # a selector of 10 kB has thousands of parts
         node = left.pop()
         name = _attribute(node)
         if name is not None:

@@ -10,14 +10,15 @@ class GeneratedSource:
 
     names: dict[str, Any] = field(default_factory=dict)
     temporaries: int = 0
+    _known: dict[int, str] = field(default_factory=dict)
+    """By identity of the values, which ``names`` keeps alive."""
 
     def constant(self, value: Any) -> str:
         """A name for a value."""
-        for name, known in self.names.items():
-            if known is value:
-                return name
-        name = f"k{len(self.names)}"
-        self.names[name] = value
+        name = self._known.get(id(value))
+        if name is None:
+            name = self._known[id(value)] = f"k{len(self.names)}"
+            self.names[name] = value
         return name
 
     def temporary(self) -> str:

@@ -176,7 +176,8 @@ class _Writer:
         source = "\n".join([*head, *self._lines, *tail])
         space: dict[str, Any] = {"__builtins__": {}}
         exec(compile(source, "<selector>", "exec"), space)  # noqa: S102 - our own text: see matcher_terms
-        made: Matcher = space["make"](**names)
+        # By position: Python looks each keyword up among all parameters, of which there may be 1,500.
+        made: Matcher = space["make"](*names.values())
         return made
 
 

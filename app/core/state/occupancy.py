@@ -18,7 +18,7 @@ _ALL_NODES = ("*",)
 MAX_GROUPS = 100_000
 """Groups in one answer, some 80 MB: a device that 5,000 nodes share is in 5,000 groups for each holder."""
 _FEW = 4
-"""Values that are compared one by one; of more, it is asked only whether they are the same object."""
+"""Values that are compared one by one; more are equal only if they are the same object."""
 
 OfDevice = Callable[[DeviceView], Iterable[str]]
 """The values of a device: several if it is in several groups."""

@@ -20,7 +20,7 @@ from app.core.model.resource_claim import ConsumerReference, ResourceClaim, Reso
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import emptied
 from app.core.state.assume_cache import AssumeCache, Assumed
-from app.core.state.extended_resources import classes_by_resource
+from app.core.state.extended_resources import ResourceClasses
 from app.core.state.inventory import Inventory
 from app.core.state.nominations import Nomination
 from app.core.state.pending_users import PendingUsers
@@ -55,12 +55,12 @@ class State:
         self.pending_users = PendingUsers()
         self.classes: dict[str, DeviceClass] = {}
         self.inventory = Inventory(self.classes)
+        self.resource_classes = ResourceClasses(self.classes)
         self.templates: dict[Key, ResourceClaimTemplate] = {}
         self.pods: dict[Key, Pod] = {}
         self.budgets: dict[Key, DisruptionBudget] = {}
         self.groups: dict[Key, PodGroup] = {}
         self._nominations: dict[Key, Nomination] = {}
-        self._resource_classes: Mapping[str, DeviceClass] | None = None
         self._matched: frozenset[str] | None = None
         self._matching: Counter[str] = Counter()
         self._requests = RequestLog()
@@ -74,12 +74,12 @@ class State:
         # Not residents and pending_users: only filter reads other Pods, on the state itself.
         other.classes = dict(self.classes)
         other.inventory = self.inventory.fork(other.classes)
+        other.resource_classes = self.resource_classes.fork(other.classes)
         other.templates = dict(self.templates)
         other.pods = dict(self.pods)
         other.budgets = dict(self.budgets)
         other.groups = dict(self.groups)
         other._nominations = dict(self._nominations)
-        other._resource_classes = self._resource_classes
         other._matched = self._matched
         other._matching = self._matching.copy()
         other._requests = self._requests.fork()
@@ -114,13 +114,6 @@ class State:
     def stored_claim(self, key: ClaimKey) -> ResourceClaim | None:
         """A claim as last received from the API server, without assumed allocations."""
         return self._ledger.claims.get(key)
-
-    @property
-    def resource_classes(self) -> Mapping[str, DeviceClass]:
-        """The class of each extended resource; built again after a class has changed."""
-        if self._resource_classes is None:
-            self._resource_classes = classes_by_resource(self.classes.values())
-        return self._resource_classes
 
     @property
     def matched_attributes(self) -> frozenset[str]:
@@ -162,8 +155,8 @@ class State:
             case DeviceTaintRule():
                 self.inventory.put_rules((item,))
             case DeviceClass():
+                self.resource_classes.changed(self.classes.get(item.meta.name), item)
                 self.classes[item.meta.name] = item
-                self._resource_classes = None
                 self.inventory.note_class(item.meta.name)
             case ResourceClaimTemplate():
                 self._change_template(item.meta.key, item)
@@ -189,8 +182,7 @@ class State:
             case "DeviceTaintRule":
                 self.inventory.drop_rule(key[1])
             case "DeviceClass":
-                self.classes.pop(key[1], None)
-                self._resource_classes = None
+                self.resource_classes.changed(self.classes.pop(key[1], None), None)
                 self.inventory.note_class(key[1])
             case "ResourceClaimTemplate":
                 self._change_template(key, None)

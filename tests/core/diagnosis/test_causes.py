@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.core.advice.remedies import free
 from app.core.allocator import Reason
 from app.core.diagnosis import summary
 from app.core.dry_run.place import PodPlacement
@@ -276,3 +277,12 @@ def test_a_capacity_of_another_name_that_is_too_small_as_well_takes_two_changes(
         f"with capacity memory instead of {DRIVER}/memory in request r and with memory 20Gi in request r "
         "(node n1)"
     )
+
+
+def test_a_text_names_some_of_many_claims() -> None:
+    claims = [f"team-a/c{number}" for number in range(30)]
+    found = free(claims, 0)
+    assert found.text.count("team-a/") == 20
+    assert found.text.endswith("team-a/c19 and 10 more were released")
+    assert found.data == {"claims": claims}
+    assert free(["team-a/c0"], 0).text == "if claim team-a/c0 were released"

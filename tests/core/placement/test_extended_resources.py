@@ -1,11 +1,15 @@
 """Extended resources that DeviceClasses stand for: which claim a Pod needs, node by node."""
 
+import sys
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.dry_run.place import place
+from app.core.model.device_class import DeviceClass
 from app.core.model.extended_resources import is_extended
 from app.core.model.features import Features
 from app.core.model.parse import parse
@@ -20,6 +24,7 @@ from app.core.verdicts.evaluate import verdicts
 from app.core.versions import version_named
 from tests.core.dry_run.states import rules, state_with
 from tests.objects import allocation, claim_spec, device, device_class, node, slice_of
+from tests.pausing import CallCounter
 
 GPU = "example.com/gpu"
 NIC = "example.com/nic"
@@ -191,10 +196,67 @@ OLD, NEW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 )
 def test_of_two_classes_for_one_resource_one_has_it(classes: list[dict[str, Any]], expected: str) -> None:
     state = state_with(*classes)
-    assert state.resource_classes[GPU].meta.name == expected
+    other = state.fork()
+    assert named(state, GPU) == expected
     state.delete("DeviceClass", ("", expected))
-    assert state.resource_classes[GPU].meta.name != expected
-    assert state.fork().resource_classes == state.resource_classes
+    assert named(state, GPU) not in (expected, None)
+    assert named(other, GPU) == expected
+
+
+def named(state: State, resource: str) -> str | None:
+    found = state.resource_classes.get(resource)
+    return None if found is None else found.meta.name
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "d"]),
+        st.sampled_from(["example.com/gpu", "example.com/nic", None]),
+        st.sampled_from([OLD, NEW]),
+        st.booleans(),
+    ),
+    max_size=20,
+)
+
+
+@given(changes)
+def test_a_resource_has_its_class_after_any_changes(
+    steps: list[tuple[str, str | None, str, bool]],
+) -> None:
+    state = State()
+    for name, resource, created, comes in steps:
+        if not comes:
+            state.delete("DeviceClass", ("", name))
+            continue
+        raw = backed_class(name, created=created)
+        raw["spec"]["extendedResourceName"] = resource
+        item = parse(raw)
+        assert isinstance(item, DeviceClass)
+        state.upsert(item)
+    for resource in ("example.com/gpu", "example.com/nic"):
+        naming = [item for item in state.classes.values() if item.extended_resource_name == resource]
+        newest = max((item.meta.created or "" for item in naming), default="")
+        first = min((item.meta.name for item in naming if item.meta.created == newest), default=None)
+        assert named(state, resource) == first == named(state.fork(), resource)
+
+
+def test_a_class_changes_without_a_look_at_the_others() -> None:
+    calls: list[int] = []
+    for number in (100, 1000):
+        state = State()
+        for index in range(number):
+            item = parse(backed_class(f"class-{index:04}", created=OLD))
+            assert isinstance(item, DeviceClass)
+            state.upsert(item)
+        last = parse(backed_class("later", created=NEW))
+        assert isinstance(last, DeviceClass)
+        counter = CallCounter()
+        sys.setprofile(counter)
+        state.upsert(last)
+        named(state, GPU)
+        sys.setprofile(None)
+        calls.append(counter.calls)
+    assert calls[1] <= calls[0] + 20
 
 
 def test_a_pod_whose_resources_no_class_stands_for_has_nothing_to_do_with_devices() -> None:

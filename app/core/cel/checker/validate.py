@@ -6,7 +6,7 @@ from app.core.cel.common.errors import CelCompileError, EvalError
 from app.core.cel.common.types import Type
 from app.core.cel.library.formatting import VERBS, interpolate
 from app.core.cel.library.strings import regex
-from app.core.pauses import pause
+from app.core.pauses import paced_if_many, pause
 
 _SHOWN = {"list", "map", "int", "uint", "double", "bool", "string", types.TIMESTAMP.name, "bytes",
           types.DURATION.name, "type", "null_type"}  # fmt: skip
@@ -65,14 +65,14 @@ def _same(expected: Type | None, node: Expr, found: Type) -> Type:
 
 def _one_type(node: ListLit) -> None:
     expected: Type | None = None
-    for position, item in enumerate(node.items):
+    for position, item in enumerate(paced_if_many(node.items)):
         expected = _same(expected, item, _optional_type(item) if position in node.optional else _type(item))
 
 
 def _one_type_of_entries(node: MapLit) -> None:
     key: Type | None = None
     value: Type | None = None
-    for entry in node.entries:
+    for entry in paced_if_many(node.entries):
         key = _same(key, entry.key, _type(entry.key))
         value = _same(
             value, entry.value, _optional_type(entry.value) if entry.optional else _type(entry.value)

@@ -17,6 +17,7 @@ from app.core.cel.values.values import (
     UnhashableKeyError,
     map_key,
 )
+from app.core.pauses import paced_if_many
 
 _PATTERNED = frozenset({"matches", "find", "findAll"})
 _PRIMITIVES = (bool, float, int, str, UInt)
@@ -86,7 +87,7 @@ def _evaluated(run: Callable[[Frame], Any], frame: Frame) -> Any:
 def constant_set(elements: Any) -> frozenset[Any] | None:
     """The elements in the form of keys of a map, with equal numbers of the other types."""
     found: set[Any] = set()
-    for element in elements:
+    for element in paced_if_many(elements):
         if element.__class__ not in _PRIMITIVES:
             return None
         found.add(map_key(element))

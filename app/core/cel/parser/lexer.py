@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.core.cel.common.errors import CelCompileError
+from app.core.pauses import pause
 
 _ESCAPE = r"""\\(?:[abfnrtv"'\\?`]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})"""
 # A three-quoted string ends at the first three quotes; a one-quoted one holds no line break. Each
@@ -55,6 +56,7 @@ def scan(text: str) -> Iterator[Token]:
     """As ``tokenize``, one token after the other."""
     pos = 0
     while pos < len(text):
+        pause()  # 10,000 tokens may come before the parser has a node
         match = _TOKEN.match(text, pos)
         if match is None:
             raise CelCompileError(_unknown(text, pos), pos)
