@@ -54,3 +54,19 @@ async def probe(service: Asked, number: int) -> None:
     assert answer["NodeNames"] == NODES
     assert not answer["Error"]
     assert (await service.client.get("/livez")).status_code == 200
+
+
+def _repeated(part: str, between: str) -> str:
+    """As often as a selector of 10 KiB has room for."""
+    return between.join([part] * (10_000 // (len(part) + len(between))))
+
+
+WIDE = {
+    "negations": "!" * 9_000 + "true",
+    "elements": f"1 in [{_repeated('1', ',')}]",
+    "entries": "{" + ",".join(f"{number}: 1" for number in range(1_000)) + "} == {}",
+    "constants": _repeated('quantity("1").isLessThan(quantity("2"))', "&&"),
+    "attributes": _repeated('device.attributes["a.b"].c == "x"', "||"),
+    "comparisons": _repeated("1 < 2", "&&"),
+}
+"""Selectors with as many parts as there is room for, by what there are many of."""

@@ -21,7 +21,7 @@ from app.core.state.state import State
 from app.manifests.json_pieces import documents_in_pieces
 from app.manifests.reader import MAX_DEPTH, load_documents
 from tests.attack.any_selector import selectors
-from tests.attack.dear_selectors import MAX_CALLS
+from tests.attack.dear_selectors import MAX_CALLS, WIDE
 from tests.objects import node, slice_of
 from tests.pausing import Meter
 
@@ -50,19 +50,6 @@ def test_a_selector_of_any_shape_is_compiled_and_evaluated_with_pauses(text: str
     assert meter.most < MAX_CALLS, (meter.where, text[:2_000])
 
 
-def repeated(part: str, between: str) -> str:
-    """As often as a selector of 10 KiB has room for."""
-    return between.join([part] * (10_000 // (len(part) + len(between))))
-
-
-WIDE = {
-    "negations": "!" * 9_000 + "true",
-    "elements": f"1 in [{repeated('1', ',')}]",
-    "entries": "{" + ",".join(f"{number}: 1" for number in range(1_000)) + "} == {}",
-    "constants": repeated('quantity("1").isLessThan(quantity("2"))', "&&"),
-    "attributes": repeated('device.attributes["a.b"].c == "x"', "||"),
-    "comparisons": repeated("1 < 2", "&&"),
-}
 MAX_CALLS_OF_A_NODE = 20_000
 """4 ms: a pass over the nodes that does little with each, nothing more."""
 

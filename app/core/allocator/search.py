@@ -194,12 +194,14 @@ class Search:
     def _next_device(self, frame: _Pick) -> Outcome | None:
         """Tries the next device that can be taken, in their order in ``NodeDevices``."""
         partial, alternative, dead, symmetry = self.partial, frame.alternative, frame.dead, self._symmetry
-        barrier = self._node_devices.barrier
+        barrier, statuses = self._node_devices.barrier, self._node_devices.statuses[alternative.index]
         end = len(self._node_devices.devices) if barrier is None else barrier[0]
         for position in range(frame.position, end):
             self._probes += 1
             if not self._probes % PAUSE_STEPS:
                 pause()
+            if statuses[position].__class__ is str:
+                continue  # known to be unusable, for whatever cause
             if partial.in_use(alternative, position) or not self._usable(alternative, position):
                 continue
             if dead and symmetry is not None and symmetry.likeness(position) in dead:

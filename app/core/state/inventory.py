@@ -87,9 +87,11 @@ class Inventory:
         self._pools: dict[Features, _Kept] = {}
         self._generations: dict[PoolId, dict[Features, Generation]] = {}
         self._alike: dict[PoolId, dict[Features, SharedPools]] = {}
+        # Pools of single nodes: when one of a node's pools has changed, the others are as they were.
+        self._own: dict[Features, dict[PoolId, Pool]] = {}
         self._sizes = PoolGenerations()
         self._last: tuple[Features, _Kept] | None = None
-        self._outdated: list[_Kept] = []
+        self._outdated: list[_Kept | dict[PoolId, Pool]] = []
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
@@ -109,13 +111,14 @@ class Inventory:
         other._pools = {features: dict(pools) for features, pools in self._pools.items()}
         other._generations = {pool: dict(found) for pool, found in self._generations.items()}
         other._alike = {pool: dict(found) for pool, found in self._alike.items()}
+        other._own = {features: dict(pools) for features, pools in self._own.items()}
         other._sizes = self._sizes.fork()
         return other
 
     def let_go(self) -> None:
         """See ``State.let_go``."""
         emptied(self.nodes, self._tainted, self.slices, self._by_pool, self._by_node, self._generations)
-        emptied(self._alike, *self._pools.values())
+        emptied(self._alike, *self._pools.values(), *self._own.values())
         self.free_outdated()
 
     def free_outdated(self) -> None:
@@ -293,7 +296,16 @@ class Inventory:
                 continue
             if self._is_kept(features, node_name, begun):
                 kept[node_name] = pools
+                self._keep_own(pools, features)
             return pools
+
+    def _keep_own(self, pools: _PoolsOrError, features: Features) -> None:
+        if isinstance(pools, PoolError):
+            return
+        own = self._own.setdefault(features, {})
+        for pool in pools:
+            if pool.seen and pool.seen[0].node_name:
+                own[pool.id] = pool
 
     def _is_kept(self, features: Features, node_name: str, begun: _Gathering) -> bool:
         return self._pools.get(features, {}).get(node_name) is begun
@@ -332,8 +344,9 @@ class Inventory:
                 raise _OutdatedError
             return self._alike.setdefault(pool, {}).setdefault(features, SharedPools())
 
+        own = self._own.setdefault(features, {})
         try:
-            return gather_pools(node, slices, newest, features, size, alike=alike)
+            return gather_pools(node, slices, newest, features, size, alike=alike, before=own.get)
         except PoolError as error:
             return error
 
@@ -361,6 +374,8 @@ class Inventory:
         """Discards derived data of a pool, and of the nodes that see it."""
         self._generations.pop(pool, None)
         self._alike.pop(pool, None)
+        for own in self._own.values():
+            own.pop(pool, None)
         self._forget(self._viewers(pool))
 
     def _forget(self, nodes: Iterable[str] | None) -> None:
@@ -402,6 +417,8 @@ class Inventory:
             return
         self._generations.clear()
         self._alike.clear()
+        self._outdated += filter(None, self._own.values())
+        self._own = {}
         self._forget(None)
 
 

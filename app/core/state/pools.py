@@ -7,6 +7,7 @@ or counters are missing. Neither kind has usable devices; the allocator handles 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_
 from weakref import WeakValueDictionary
 
 from app.core.model.device import Device
@@ -45,7 +46,8 @@ class Pool:
     ``counter_sets``. An incomplete or invalid pool has no slices, unless it ``takes_part`` all the same.
     Immutable, and compared by identity:
     reusing pools for the next snapshot also reuses data derived from them.
-    ``seen`` is what a pool of several nodes is made from: see ``SharedPools``.
+    ``seen`` is what it is made from, so that it can be used again where nodes see the same: the slices that
+    concern the node.
     """
 
     id: PoolId
@@ -98,9 +100,9 @@ class SharedPools:
         key = tuple(map(id, seen))
         found = self._pools.get(key)
         if found is None:
-            made = replace(make(), seen=tuple(seen))  # as long as these live, their ids are their own
-            # Another evaluation may have made it during a pause.
-            found = self._pools.setdefault(key, made)
+            # Another evaluation may have made it during a pause. As long as its slices live, their ids are
+            # their own.
+            found = self._pools.setdefault(key, make())
         return found
 
 
@@ -158,6 +160,7 @@ def gather_pools(
     size: Callable[[PoolId], GenerationSize] | None = None,
     *,
     alike: Callable[[PoolId], SharedPools] | None = None,
+    before: Callable[[PoolId], Pool | None] | None = None,
 ) -> tuple[Pool, ...]:
     """The pools of a node, in the order in which the search goes through them.
 
@@ -170,10 +173,11 @@ def gather_pools(
         size: that of the newest generation, if it is known without going through its slices. Then
             ``newest`` is called for complete pools only.
         alike: where a pool is shared with nodes that see the same of it; None: nowhere.
+        before: a pool that has not changed since a node had it, whichever node that was.
 
     Raises:
         PoolError: a node selector is malformed.
-    Cost: O(slices given), and O(devices) of the pools that no other node shares, with pauses. After the first
+    Cost: O(slices given), and O(devices) of the pools that are made, with pauses. After the first
     device none of the functions is called any more: what they read may change in a pause.
     """
     found: dict[PoolId, list[ResourceSlice]] = {}
@@ -182,7 +186,8 @@ def gather_pools(
             _add(found, candidate)
     views = [view for id_, seen in found.items() if (view := _view(id_, seen, newest, features, size))]
     shared = [None if alike is None or view.is_of_one_node else alike(view.id) for view in views]
-    pools = [_pool(*each, features) for each in zip(views, shared, strict=True)]
+    known = [None if before is None or not view.is_of_one_node else before(view.id) for view in views]
+    pools = [_pool(*each, features) for each in zip(views, shared, known, strict=True)]
     return tuple(sorted(pools, key=lambda pool: (pool.has_binding_conditions, pool.id.driver, pool.id.pool)))
 
 
@@ -271,9 +276,11 @@ def _view(
     return _View(id_, seen, generation, incomplete=len(generation.slices) != expected)
 
 
-def _pool(view: _View, shared: SharedPools | None, features: Features) -> Pool:
+def _pool(view: _View, shared: SharedPools | None, known: Pool | None, features: Features) -> Pool:
     if view.incomplete:
         return Pool(view.id, incomplete=True)
+    if known is not None and len(known.seen) == len(view.seen) and all(map(is_, known.seen, view.seen)):
+        return known
     if shared is None:
         return _made(view, features)
     return shared.made(view.seen, lambda: _made(view, features))
@@ -295,9 +302,10 @@ def _build(id_: PoolId, relevant: list[ResourceSlice], generation: Generation, f
     if reason is None and generation.counter_problem:
         reason = _counter_problem(relevant, own, generation, features)
     if reason is not None:
-        return Pool(id_, invalid_reason=reason)
+        return Pool(id_, invalid_reason=reason, seen=tuple(relevant))
     return Pool(
         id_,
+        seen=tuple(relevant),
         slices=own,
         drawing=generation.drawing,
         counter_sets=generation.counter_sets,
@@ -329,6 +337,7 @@ def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Feature
         own = tuple([_with_own_counters(item, sets) for item in paced(own, 1)])
     return Pool(
         id_,
+        seen=tuple(relevant),
         slices=own,
         drawing=own if sets else (),
         counter_sets=sets,

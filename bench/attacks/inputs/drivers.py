@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -89,26 +90,34 @@ def _tainted(slice_index: int, number: int) -> Any:
     return {"name": f"d{number}", "attributes": {"uuid": {"string": own}}, "taints": taints}
 
 
-@attack("a node selector on each of 128 devices of a pool")
-async def _selectors_of_devices(service: Served) -> str:
-    for part in range(2):
-        devices = [
-            {"name": f"d{part}-{number}", "nodeSelector": _all_but(f"x{part}-{number}")}
-            for number in range(64)
-        ]
-        of_pool = {"name": "chosen", "resourceSliceCount": 2}
-        where = {"perDeviceNodeSelection": True}
-        await service.create(
-            SLICES, slice_of(f"chosen-{part}", "chosen.example.com", devices, where, **of_pool)
+def _selecting(label: str, name: str, hosts: Callable[[Served], Sequence[str]]) -> None:
+    """A pool of 128 devices, each for all nodes but one."""
+
+    @attack(f"a node selector on each of 128 devices of a pool{label}")
+    async def _(service: Served) -> str:
+        left_out = hosts(service)
+        for part in range(2):
+            devices = [
+                {"name": f"d{part}-{number}", "nodeSelector": _all_but(left_out[64 * part + number])}
+                for number in range(64)
+            ]
+            of_pool = {"name": name, "resourceSliceCount": 2}
+            where = {"perDeviceNodeSelection": True}
+            await service.create(
+                SLICES, slice_of(f"{name}-{part}", f"{name}.example.com", devices, where, **of_pool)
+            )
+        return await all_asked(
+            service,
+            f"/api/v1/devices/{name}.example.com/{name}/d1-63",
+            "/api/v1/devices?limit=100",
+            "/api/v1/usage",
+            "/api/v1/fleet?limit=1",
+            "/api/v1/overview",
         )
-    return await all_asked(
-        service,
-        "/api/v1/devices/chosen.example.com/chosen/d1-63",
-        "/api/v1/devices?limit=100",
-        "/api/v1/usage",
-        "/api/v1/fleet?limit=1",
-        "/api/v1/overview",
-    )
+
+
+_selecting("", "chosen", lambda _: [f"x{number}" for number in range(128)])
+_selecting(", by hosts that exist", "hosts", lambda service: service.nodes[:128])
 
 
 def _all_but(hostname: str) -> Any:
@@ -133,6 +142,7 @@ async def _shared(service: Served) -> str:
         "/api/v1/pools",
         "/api/v1/devices?limit=5000",
         "/api/v1/usage?by=node",
+        f"/api/v1/usage?by=node&by=label:{HOSTNAME}&by=state",
         "/api/v1/matches?selector=true",
         "/api/v1/overview",
     )

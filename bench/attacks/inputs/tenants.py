@@ -11,7 +11,7 @@ from bench.attacks.inputs.objects import TENANT, claim, pod
 from bench.attacks.inputs.registry import registry
 from bench.attacks.inputs.requests import all_asked, explained, filtered, write
 from bench.attacks.served import Served
-from tests.attack.dear_selectors import SELECTORS
+from tests.attack.dear_selectors import SELECTORS, WIDE
 
 ATTACKS, attack = registry()
 
@@ -35,6 +35,9 @@ _filters_of("32 dear selectors, the last false", [*_dear("reads the device", 31)
 for _name in SELECTORS:
     if _name != "reads the device":
         _filters_of(f"{_name} x 32", _dear(_name))
+
+
+_filters_of("30 wide selectors", [text + " " * blanks for blanks in range(5) for text in WIDE.values()])
 
 
 @attack("filters, 40 Pods with 32 dear selectors each")

@@ -13,6 +13,8 @@ from app.core.allocator import (
     allocate_planned,
     plan_claims,
 )
+from app.core.allocator.node_devices import NodeDevices
+from app.core.allocator.plan import Alternative
 from app.core.allocator.search import PAUSE_STEPS
 from app.core.json_object import JsonObject
 from app.core.model.features import Features
@@ -23,6 +25,7 @@ from app.core.state.pools import Pool, gather_pools
 from tests.pausing import interrupted_after
 
 MAX_STEPS = 20_000
+_LAST = {"cel": {"expression": "device.attributes['gpu.example.com'].value == 63"}}
 DRIVER = "gpu.example.com"
 
 
@@ -176,6 +179,29 @@ def test_what_counting_can_refute_is_refuted_at_once() -> None:
         outcome = allocate_planned(node, pools, plan, {}, new_share_id=lambda: "id")
         assert isinstance(outcome, Misfit)
         assert outcome.steps < 100
+
+
+def test_what_selectors_reject_for_one_node_is_not_judged_again_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pool that all nodes can use may have thousands of devices that the claim is not for."""
+    node, pools, plan = _scene(
+        [_device(number, value=number) for number in range(64)],
+        {"requests": [_request("r") | {"exactly": {"deviceClassName": "gpu", "selectors": [_LAST]}}]},
+    )
+    judged: list[int] = []
+    status = NodeDevices._status
+
+    def noted(self: NodeDevices, alternative: Alternative, position: int) -> object:
+        judged.append(position)
+        return status(self, alternative, position)
+
+    monkeypatch.setattr(NodeDevices, "_status", noted)
+    for expected in ([*range(64)], [63]):
+        judged.clear()
+        outcome = allocate_planned(node, pools, plan, {}, new_share_id=lambda: "id")
+        assert isinstance(outcome, Fits)
+        assert sorted(set(judged)) == expected
 
 
 def test_other_pods_are_answered_while_a_search_goes_on() -> None:

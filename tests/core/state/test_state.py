@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 from weakref import ref
 
@@ -13,7 +14,7 @@ from app.core.model.resource_claim import ConsumerReference, ResourceClaim, Reso
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import on_pause
 from app.core.state import inventory
-from app.core.state.pools import Generation
+from app.core.state.pools import Generation, Pool
 from app.core.state.state import State
 from app.core.versions import version_named
 from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of, template
@@ -450,3 +451,78 @@ def test_attributes_that_templates_match_follow_the_templates() -> None:
     same = state.matched_attributes
     state.upsert(made("c", "x/three"))
     assert state.matched_attributes is same
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.37"])
+def test_a_node_keeps_its_other_pools_when_one_has_changed(version: str) -> None:
+    features = Features.of(version_named(version))
+    state = state_with(node("n1"), *(of_node("n1", f"pool-{number}", 1) for number in range(3)))
+    before = {pool.id: pool for pool in state.inventory.pools("n1", features)}
+    state.upsert(read(of_node("n1", "pool-1", 2)))
+    after = {pool.id: pool for pool in state.inventory.pools("n1", features)}
+    assert {name.pool for name in before if before[name] is not after[name]} == {"pool-1"}
+    (changed,) = after[PoolId(DRIVER, "pool-1")].devices
+    assert changed.device.name == "d2"
+
+
+def test_a_pool_changes_with_its_devices_on_other_nodes() -> None:
+    state = state_with(*map(node, ("n1", "n2")), *(of_node(name, "p", 1, count=2) for name in ("n1", "n2")))
+    assert state.inventory.pools("n1", FEATURES)[0].usable
+    state.upsert(read(of_node("n2", "p", 1, count=2, draws=True)))
+    (pool,) = state.inventory.pools("n1", FEATURES)
+    assert not pool.usable, "a device of the other node draws from a counter set that the pool does not have"
+
+
+def of_node(name: str, pool: str, generation: int, *, count: int = 1, draws: bool = False) -> dict[str, Any]:
+    """A slice of a pool on one node, whose only device is named after the generation."""
+    raw = slice_of(name, device(f"d{generation}"))
+    raw["metadata"]["name"] = f"{pool}-{name}"
+    raw["spec"]["pool"] = {"name": pool, "generation": generation, "resourceSliceCount": count}
+    if draws:
+        counters = {"counterSet": "set", "counters": {"memory": {"value": "1Gi"}}}
+        raw["spec"]["devices"][0]["consumesCounters"] = [counters]
+    return raw
+
+
+steps: st.SearchStrategy[InventoryObject | str] = st.one_of(
+    st.builds(
+        lambda name, pool, generation, count, draws: read(
+            of_node(name, pool, generation, count=count, draws=draws)
+        ),
+        st.sampled_from(["n1", "n2"]),
+        st.sampled_from(["p", "q"]),
+        st.integers(1, 2),
+        st.integers(1, 2),
+        st.booleans(),
+    ),
+    st.sampled_from(["p-n1", "p-n2", "q-n1"]),
+    st.builds(lambda label: read(labelled("n1", zone=label)), st.sampled_from("ab")),
+)
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.34", "1.37"])
+@given(st.lists(steps, max_size=15))
+def test_pools_that_are_kept_are_those_of_a_fresh_inventory(
+    version: str, changes: list[InventoryObject | str]
+) -> None:
+    features = Features.of(version_named(version))
+    state = state_with(node("n1"), node("n2"))
+    for change in changes:
+        if isinstance(change, str):
+            state.delete("ResourceSlice", ("", change))
+        else:
+            state.upsert(change)
+        fresh = State()
+        for known in state.nodes.values():
+            fresh.upsert(known)
+        for published in state.inventory.slices.values():
+            fresh.upsert(published)
+        for name in ("n1", "n2"):
+            kept = state.inventory.pools(name, features)
+            assert list(map(looks, kept)) == list(map(looks, fresh.inventory.pools(name, features)))
+
+
+def looks(pool: Pool) -> Any:
+    """All fields of a pool; devices by their values."""
+    devices = [(item.id, item.device, item.slice) for item in pool.devices]
+    return [*(getattr(pool, item.name) for item in fields(pool) if item.name != "devices"), devices]
