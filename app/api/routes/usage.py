@@ -1,6 +1,6 @@
 """How many devices are taken and free, by groups."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -18,11 +18,11 @@ from app.core.state.occupancy import (
     DIMENSIONS,
     NONE,
     Dimension,
+    Groups,
     Occupancy,
     OfDevice,
     TooManyGroupsError,
     dimension,
-    occupancy,
 )
 from app.core.state.state import State
 
@@ -55,36 +55,32 @@ async def usage(
     shown = await shown_names(request, state, named=holder)
     shown.require(holder)
     dimensions = _dimensions(state, names, shown)
-    time_slice = service.time_slice()
-    reached = await time_slice.run(lambda: labelled_nodes(state, labels))
-    views = (
-        view
-        for view in DeviceViews(state).devices()
-        if driver in ("", view.id.driver)
-        and reaches(view, node)
-        and is_on(view, reached)
-        and (not holder or any(claim.startswith(f"{holder}/") for claim in view.claims))
-    )
-    try:
-        groups, total = await time_slice.run(lambda: occupancy(views, dimensions))
-    except TooManyGroupsError as error:
-        advice = "select devices by driver, node or heldIn, or name fewer groups"
-        raise HttpError(400, "InvalidParameter", f"{error}: {advice}", "query.by") from None
-    items = (_item(dict(zip(names, values, strict=True)), found) for values, found in _emptying(groups))
-    encoded_items = await time_slice.run(lambda: encoded(items))
+    async with service.expensive(request) as work:
+        reached = await work.run(lambda: labelled_nodes(state, labels))
+        views = (
+            view
+            for view in DeviceViews(state).devices()
+            if driver in ("", view.id.driver)
+            and reaches(view, node)
+            and is_on(view, reached)
+            and (not holder or any(claim.startswith(f"{holder}/") for claim in view.claims))
+        )
+        groups = Groups(dimensions)
+        work.leftovers.append(groups.let_go)
+        try:
+            await work.run(lambda: groups.count(views))
+        except TooManyGroupsError as error:
+            advice = "select devices by driver, node or heldIn, or name fewer groups"
+            raise HttpError(400, "InvalidParameter", f"{error}: {advice}", "query.by") from None
+        items = (_item(dict(zip(names, values, strict=True)), found) for values, found in groups.in_order())
+        lines = await work.run(lambda: encoded(items))
     head = {
         "decides": service.decides,
         "revision": str(state.revision),
-        "total": _item({}, total),
+        "total": _item({}, groups.total),
         "next": None,
     }
-    return ListResponse(head, "items", encoded_items, time_slice)
-
-
-def _emptying(groups: dict[tuple[str, ...], Occupancy]) -> Iterator[tuple[tuple[str, ...], Occupancy]]:
-    """Each is freed before the next one: 100,000 at once would hold the event loop."""
-    for values in tuple(groups):
-        yield values, groups.pop(values)
+    return ListResponse(head, "items", lines, service.time_slice())
 
 
 def _dimensions(state: State, names: list[str], shown: ShownNames) -> list[Dimension]:

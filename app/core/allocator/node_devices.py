@@ -344,6 +344,11 @@ def _held(node_devices: NodeDevices, position: int) -> Sequence[Mapping[str, int
     return (view.capacity[name],) if name in view.capacity else ()
 
 
+def _wraps(total: int, limit: int) -> bool:
+    """Whether a sum that leaves 64 bits is within the limit then: the search finds no devices for it."""
+    return 0 <= (total + 2**63) % 2**64 - 2**63 <= limit
+
+
 def _check_sizes(node_devices: NodeDevices, before: Alternative | None = None) -> None:
     """Refuses claims for too many devices; only as far as the requests ``before`` that one go."""
     limit, stop = MAX_DEVICES, False
@@ -355,7 +360,7 @@ def _check_sizes(node_devices: NodeDevices, before: Alternative | None = None) -
                 break
             total += min(node_devices.wanted[alternative.index] for alternative in request.alternatives)
             blamed = request if blamed is None and total > limit else blamed
-        if blamed is not None:
+        if blamed is not None and (node_devices.plan.channel.exact_counts or not _wraps(total, limit)):
             subject = "the claim is" if len(claim.requests) == 1 else "the requests together are"
             message = f"{subject} for {total} devices, and a claim holds at most {limit}"
             raise AllocationError(Reason("TooManyDevices", message, claim.name, blamed.request.name))

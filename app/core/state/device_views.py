@@ -15,6 +15,8 @@ DeviceState = Literal["free", "taken", "shared", "assumed", "tainted", "unusable
 STATES: tuple[DeviceState, ...] = ("free", "taken", "shared", "assumed", "tainted", "unusable")
 _ALL_NODES = ("*",)
 _BLOCKING = ("NoSchedule", "NoExecute")
+_MAX_KEPT = 500_000
+"""Names of nodes that are remembered of selectors, 4 MB: each device may have its own."""
 _PACE = 8
 """Devices between two pauses: thousands of nodes may use each, which readers look through."""
 
@@ -54,6 +56,7 @@ class DeviceViews:
         self._newest: dict[PoolId, int] = {}
         self._reached: dict[int, tuple[str, ...]] = {}
         self._selected_by: dict[NodeSelector, tuple[str, ...]] = {}
+        self._kept = 0
 
     def devices(self) -> Iterator[DeviceView]:
         """All devices, slice by slice. O(1) a device, and O(nodes) for each node selector."""
@@ -180,7 +183,13 @@ class DeviceViews:
         if found is None:
             found = self._selected_by.get(selector)
             if found is None:
-                found = self._selected_by[selector] = self._search(selector)
+                found = self._search(selector)
+                self._kept += len(found)
+                if self._kept > _MAX_KEPT:
+                    self._reached.clear()
+                    self._selected_by.clear()
+                    self._kept = len(found)
+                self._selected_by[selector] = found
             self._reached[id(selector)] = found
         return found
 

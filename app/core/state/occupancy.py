@@ -17,6 +17,8 @@ _ALL_NODES = ("*",)
 
 MAX_GROUPS = 100_000
 """Groups in one answer, some 80 MB: a device that 5,000 nodes share is in 5,000 groups for each holder."""
+_MAX_VALUES = 200_000
+"""Names and labels of nodes that are kept until they are divided into groups: some 15 MB."""
 _FEW = 4
 """Values that are compared one by one; more are equal only if they are the same object."""
 
@@ -76,39 +78,60 @@ class Occupancy:
         return max(self.blocks.values(), default=0)
 
 
-def occupancy(
-    views: Iterable[DeviceView], dimensions: Sequence[Dimension]
-) -> tuple[dict[tuple[str, ...], Occupancy], Occupancy]:
-    """The groups by their values, in order, and the total, in which each device counts once.
+class Groups:
+    """Devices counted by groups, and in ``total``, in which each counts once.
 
     A device that several nodes can use is in the groups of each of them.
-
-    Raises: TooManyGroupsError, beyond ``MAX_GROUPS``.
-    Cost: O(devices + groups), and O(nodes) for each set of nodes that shares devices, with pauses.
     """
-    total = Occupancy()
-    sources = _Sources(dimensions)
-    # Devices that are in the same groups are counted together first: thousands may be in thousands of groups.
-    together: dict[Hashable, tuple[_Values, Occupancy]] = {}
-    for view in views:
-        block, values = _block(view), sources.of(view)
-        total.add(view.state, block)
-        key = tuple([item if len(item) <= _FEW else id(item) for item in values])
-        found = together.get(key)
-        if found is None:
-            found = together[key] = values, Occupancy()
-        found[1].add(view.state, block)
-    groups: dict[tuple[str, ...], Occupancy] = {}
-    while together:
-        _, (values, counted) = together.popitem()
-        for group in paced(sources.groups(values), 16):
-            if group not in groups:
-                if len(groups) >= MAX_GROUPS:
-                    emptied(groups, together, every=64)
-                    raise TooManyGroupsError(f"more than {MAX_GROUPS:,} groups")
-                groups[group] = Occupancy()
-            groups[group].merge(counted)
-    return dict(in_order(groups.items())), total
+
+    def __init__(self, dimensions: Sequence[Dimension]) -> None:
+        self.total = Occupancy()
+        self._sources = _Sources(dimensions)
+        # Devices in the same groups are counted together first: thousands may be in thousands of groups.
+        self._together: dict[Hashable, tuple[_Values, Occupancy]] = {}
+        self._values = 0
+        self._groups: dict[tuple[str, ...], Occupancy] = {}
+
+    def count(self, views: Iterable[DeviceView]) -> None:
+        """Counts devices.
+
+        Raises: TooManyGroupsError, beyond ``MAX_GROUPS``.
+        Cost: O(devices + groups), and O(nodes) for each set of nodes that shares devices, with pauses.
+        """
+        for view in views:
+            block, values = _block(view), self._sources.of(view)
+            self.total.add(view.state, block)
+            key = tuple([item if len(item) <= _FEW else id(item) for item in values])
+            found = self._together.get(key)
+            if found is None:
+                found = self._together[key] = values, Occupancy()
+                self._values += sum(map(len, values))
+            found[1].add(view.state, block)
+            if self._values > _MAX_VALUES:
+                self._divide()
+        self._divide()
+
+    def in_order(self) -> Iterator[tuple[tuple[str, ...], Occupancy]]:
+        """The groups by their values. It takes them out: 100,000 at once would take long to be freed."""
+        for values in in_order((values,) for values in self._groups):
+            yield values[0], self._groups.pop(values[0])
+
+    def let_go(self) -> None:
+        """Frees what is left, with pauses."""
+        emptied(self._groups, self._together, every=64)
+
+    def _divide(self) -> None:
+        """Adds what was counted together to each of the groups."""
+        while self._together:
+            _, (values, counted) = self._together.popitem()
+            for group in paced(self._sources.groups(values), 16):
+                if group not in self._groups:
+                    if len(self._groups) >= MAX_GROUPS:
+                        raise TooManyGroupsError(f"more than {MAX_GROUPS:,} groups")
+                    self._groups[group] = Occupancy()
+                self._groups[group].merge(counted)
+        self._values = 0
+        self._sources.forget()
 
 
 _Values = tuple[tuple[tuple[str, ...], ...], ...]
@@ -139,6 +162,10 @@ class _Sources:
         for parts in product(*values):
             flat = tuple(chain.from_iterable(parts))
             yield tuple([flat[at] for at in self._order])
+
+    def forget(self) -> None:
+        """Drops what is known of sets of nodes: each device may have its own thousands."""
+        self._known.clear()
 
     def _nodes(self, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         if len(nodes) == 1:

@@ -51,7 +51,7 @@ class Channel:
     ``hides_counters``: a slice with counters is ignored while PartitionableDevices is off.
     ``merges_configuration``: configuration for all requests is written without their names, and for several
     once; otherwise once for each of them. ``writes_tolerations``: results have the
-    tolerations of their request.
+    tolerations of their request. ``exact_counts``: the devices of a claim are counted beyond 64 bits.
     """
 
     counters_everywhere: bool = False
@@ -83,6 +83,7 @@ class Channel:
     hides_counters: bool = True
     merges_configuration: bool = True
     writes_tolerations: bool = True
+    exact_counts: bool = True
 
 
 Allocators = tuple[tuple[frozenset[str], Channel], ...]
@@ -173,5 +174,6 @@ _ONLY_1_33 = replace(
     admin_leaves_no_trace=True,
     own_counters_only=True,
     hides_counters=True,
+    exact_counts=False,
 )
 ALLOCATORS_1_33: Allocators = ((_ALL, _ONLY_1_33),)

@@ -1,5 +1,6 @@
 """The nodes of devices: each selector is compared with all nodes once, with pauses."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.resource_slice import DeviceId, ResourceSlice
-from app.core.state.device_views import DeviceViews
-from app.core.state.occupancy import Dimension, TooManyGroupsError, dimension, occupancy
+from app.core.state.device_views import DeviceView, DeviceViews
+from app.core.state.occupancy import Dimension, Groups, Occupancy, TooManyGroupsError, dimension
 from app.core.state.state import State
 from tests.objects import DRIVER, device, node, slice_of
 from tests.pausing import Meter
@@ -64,6 +65,14 @@ def test_one_device_is_found_without_the_nodes_of_others() -> None:
     assert meter.total < 20 * NODES
 
 
+def occupancy(
+    views: Iterable[DeviceView], dimensions: list[Dimension]
+) -> tuple[dict[tuple[str, ...], Occupancy], Occupancy]:
+    groups = Groups(dimensions)
+    groups.count(views)
+    return dict(groups.in_order()), groups.total
+
+
 def grouped_by(state: State, *names: str) -> list[Dimension]:
     found = [dimension(name, state.nodes) for name in names]
     assert None not in found
@@ -87,7 +96,7 @@ def test_devices_of_the_same_nodes_are_counted_together() -> None:
     views = list(DeviceViews(state).devices())
     by_node = grouped_by(state, "node")
     meter.measure(lambda: occupancy(views, by_node))
-    assert meter.total < 30 * NODES
+    assert meter.total < 40 * NODES
 
 
 def test_a_shared_device_is_in_the_group_of_each_node_and_of_its_label() -> None:
@@ -110,3 +119,17 @@ def test_more_groups_than_an_answer_has_are_refused(monkeypatch: pytest.MonkeyPa
     state = shared("a")
     with pytest.raises(TooManyGroupsError, match="more than 999 groups"):
         occupancy(DeviceViews(state).devices(), grouped_by(state, "node"))
+
+
+def test_little_is_kept_of_devices_that_each_have_their_own_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = shared(*(f"z{number}" for number in range(DEVICES)))
+    expected = occupancy(DeviceViews(state).devices(), grouped_by(state, "node"))
+    monkeypatch.setattr("app.core.state.occupancy._MAX_VALUES", 3 * NODES)
+    monkeypatch.setattr("app.core.state.device_views._MAX_KEPT", 3 * NODES)
+    views, groups = DeviceViews(state), Groups(grouped_by(state, "node"))
+    most = 0
+    for view in views.devices():
+        groups.count([view])
+        most = max(most, sum(map(len, views._reached.values())), groups._values)
+    assert NODES < most <= 3 * NODES
+    assert (dict(groups.in_order()), groups.total) == expected
