@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,10 +107,10 @@ class Decider:
         if self.requeuer is not None:
             self.requeuer.may_fit_anywhere(pod)
 
-    def passed(self, pod: Pod) -> None:
-        """Follows up a filter that has found a node."""
+    def passed(self, pod: Pod, nodes: Collection[str]) -> None:
+        """Follows up a filter that has named these nodes."""
         if self.requeuer is not None:
-            self.requeuer.passed(pod)
+            self.requeuer.passed(pod, nodes)
         if self.events is not None:
             self.events.passed(pod)
 

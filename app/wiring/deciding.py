@@ -77,7 +77,14 @@ class Deciding:
         self._preemptor = None
         if settings.preemption == "evict":
             self._preemptor = _preemptor(
-                settings, writes, state, rules, fence=self._fence, writer=writer, history=history
+                settings,
+                writes,
+                state,
+                rules,
+                fence=self._fence,
+                writer=writer,
+                history=history,
+                lifted=self._requeuer.lifted,
             )
 
     def feed(self, released: Callable[[Allocation], None]) -> Feed:
@@ -156,6 +163,7 @@ def _preemptor(
     fence: Fence,
     writer: EventWriter,
     history: History,
+    lifted: Callable[[], None],
 ) -> Preemptor:
     def attempted(attempt: Attempt) -> None:
         for decision in preempt_decisions(rules, attempt):
@@ -168,6 +176,7 @@ def _preemptor(
         PreemptionEvents(writer),
         fence=fence,
         attempted=attempted,
+        lifted=lifted,
         settings=PreemptorSettings(
             hold_seconds=settings.preemption_hold_seconds,
             evictions_per_second=settings.preemption_evictions_per_second,

@@ -108,7 +108,7 @@ async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first
     chosen = await choose(service, judging.evaluation, result)
     if chosen.names:
         decider.nominated_looks.end(pod)
-        decider.passed(pod)
+        decider.passed(pod, chosen.names)
     elif first_look and not judging.late:
         decider.nominated_looks.refused(pod)
     elif not judging.late:
@@ -412,7 +412,7 @@ async def _answered_for_gang(
     service.history.add(gang_decision(service, pod, gang, len(args.names)))
     if gang.node:
         service.decider.nominated_looks.end(pod)
-        service.decider.passed(pod)
+        service.decider.passed(pod, (gang.node,))
         return json_response(filter_answer(args, [gang.node], {}, {}))
     if first_look:
         service.decider.nominated_looks.refused(pod)

@@ -98,6 +98,7 @@ class Preemptor:
         client: writes only while this replica may; with permission to create pods/eviction and patch
             pods/status.
         fence: while it is closed, no Pods are accepted. attempted: called after each attempt.
+        lifted: called when devices that were held are free: kube-scheduler gets no event about it.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Preemptor:
         *,
         fence: Fence,
         attempted: Callable[[Attempt], None],
+        lifted: Callable[[], None] = lambda: None,
         settings: PreemptorSettings | None = None,
     ) -> None:
         self._client = client
@@ -117,6 +119,7 @@ class Preemptor:
         self._events = events
         self._fence = fence
         self._attempted = attempted
+        self._lifted = lifted
         self._settings = settings or PreemptorSettings()
         self._queue: OrderedDict[str, tuple[Pod, tuple[str, ...]]] = OrderedDict()
         self._pending: dict[Key, _Pending] = {}
@@ -323,7 +326,9 @@ class Preemptor:
 
     def _release(self, key: Key) -> None:
         self._pending.pop(key, None)
-        self._state.clear_nomination(key)
+        if key in self._state.nominations:
+            self._state.clear_nomination(key)
+            self._lifted()
 
     def _current(self) -> list[_Pending]:
         """The preemptions in progress: the state clears a reservation when the Pod uses it or is deleted."""

@@ -15,6 +15,7 @@ from app.core.pauses import InterruptedWorkError
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
+from app.core.state.nominations import Nomination
 from app.core.state.state import State
 from app.event_loop.time_slice import Deadline, TimeSlice
 
@@ -36,6 +37,11 @@ class RequeueTrial:
         self.position = state.inventory.changes.position
         self._changes = state.inventory.changes.fork()
         self._state = state.fork()
+        # Those that count for the Pod that is tried; the others wait, the most urgent last.
+        self._holds = sorted(state.nominations.values(), key=lambda hold: hold.priority)
+        for hold in self._holds:
+            self._state.clear_nomination(hold.pod)
+        self._own: Nomination | None = None
         self._rules = replace(rules, node_checks=True)
         self._all = sorted(self._state.nodes)
         self._changed: dict[int, list[str]] = {}
@@ -55,8 +61,11 @@ class RequeueTrial:
     async def ask(self, pod: Pod) -> PodEvaluation:
         """The state to try: with the devices of the Pods before. Its ``refusal`` is computed.
 
+        Each Pod is at most as urgent as the one before. What filter lets it pass over is free: devices that
+        are held for it after a preemption, or for Pods of lower priority.
         Cost: O(claims), in time slices: a Pod may have thousands.
         """
+        self._count_holds(pod)
 
         def prepared() -> PodEvaluation:
             evaluation = PodEvaluation(self._state, pod, self._rules)
@@ -65,14 +74,25 @@ class RequeueTrial:
 
         return await TimeSlice(asyncio.get_running_loop().time).run_short(prepared)
 
+    def _count_holds(self, pod: Pod) -> None:
+        """Makes the holds count that the Pod may not pass over. Cost: each counts once in a trial."""
+        if self._own is not None:
+            self._state.hold(self._own)  # the Pod that was tried before did not fit
+        while self._holds and not self._holds[-1].yields_to("", pod.priority):
+            self._state.hold(self._holds.pop())
+        own = self._state.nominations.get(pod.meta.key)
+        self._own = own if own is not None and own.yields_to(pod.meta.uid, pod.priority) else None
+        if self._own is not None:
+            self._state.clear_nomination(pod.meta.key)
+
     async def first_fit(self, evaluation: PodEvaluation, nodes: list[str]) -> NodeResult | None:
         """The first node that fits, whose devices count as taken from then on.
 
         Cost: a search for each node, but none for a Pod that is equivalent to one that fit on none of the
         same nodes: the number of free devices only decreases in a trial.
         """
-        kind = _kind(evaluation)
-        if any(like == kind and tried is nodes for like, tried in self._hopeless):
+        kind = None if self._own is not None else _kind(evaluation)
+        if kind is not None and any(like == kind and tried is nodes for like, tried in self._hopeless):
             return None
         answer = await _search(evaluation, nodes)
         if answer is None:
@@ -80,6 +100,7 @@ class RequeueTrial:
                 self._hopeless.append((kind, nodes))
             return None
         settle(self._state, evaluation, answer)
+        self._own = None
         return answer
 
 

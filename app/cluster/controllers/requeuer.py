@@ -7,13 +7,14 @@ is later, the Pod is refused by the old state. So a Pod that was not filtered ag
 relevant change is requeued, whatever has changed.
 
 A new device requeues only as many Pods as it has room for: a trial places the Pods one after another on a
-copy of the state, those of higher priority and older ones first.
+copy of the state, those of higher priority and older ones first. If one of them is refused again, or does not
+come back, the others are tried without it.
 """
 
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from app.cluster.client.client import ApiClient
@@ -27,7 +28,7 @@ from app.cluster.client.errors import (
     TooManyRequestsError,
 )
 from app.cluster.controllers.requeue_trial import RequeueTrial
-from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods
+from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods, RequeuedPods
 from app.cluster.informers.store import Event, Replaced, Upserted
 from app.core.model.pod import Pod
 from app.core.pauses import FEW, paced
@@ -58,6 +59,9 @@ class WakerSettings:
     rest: float = 2.0
     """Pause after a pass, as a multiple of its CPU time."""
 
+    back_seconds: float = 15.0
+    """Time that a requeued Pod has until its filter: kube-scheduler backs off for up to 10 s."""
+
     wakes_per_second: float = 20.0
     """Maximum number of Pods requeued per second: each costs a write and a scheduling attempt."""
 
@@ -86,6 +90,7 @@ class Requeuer:
         self._rules = rules
         self._settings = settings or WakerSettings()
         self._refused = RefusedPods(self._settings.most_pods)
+        self._requeued = RequeuedPods()
         self._due = math.inf
         self._event = asyncio.Event()
         self._searched = 0.0
@@ -95,6 +100,7 @@ class Requeuer:
     def refused(self, pod: Pod, position: int, *, everywhere: bool = False, allocated: int = 0) -> None:
         """Adds a Pod that no node fits. See ``RefusedPod``."""
         self._refused.note(RefusedPod(pod, position, everywhere, allocated))
+        self._answered(pod.meta.uid, ())
         if position != self._state.inventory.changes.position:
             # The change arrived during the evaluation: nothing else retries the Pod.
             self._look_in(self._settings.gather_seconds)
@@ -104,13 +110,19 @@ class Requeuer:
         if self._refused.open(pod):
             self._look_in(self._settings.gather_seconds)
 
-    def passed(self, pod: Pod) -> None:
-        """Removes a Pod that fits somewhere."""
+    def passed(self, pod: Pod, nodes: Collection[str]) -> None:
+        """Removes a Pod that fits on these nodes."""
         self._refused.forget(pod.meta.key, pod.meta.uid)
+        self._answered(pod.meta.uid, nodes)
 
     def gone(self, key: Key, uid: str) -> None:
         """Removes a deleted Pod."""
         self._refused.forget(key, uid)
+        self._answered(uid, ())
+
+    def _answered(self, uid: str, nodes: Collection[str]) -> None:
+        if self._requeued.answered(uid, nodes):
+            self._look_in(self._settings.gather_seconds)
 
     def changed(self, kind: str, event: Event) -> None:
         """Processes an informer's event."""
@@ -136,6 +148,8 @@ class Requeuer:
             self._due = math.inf
             self._searched = 0.0
             await self._look()
+            if (due := self._requeued.due) is not None:
+                self._look_in(max(0.0, due - _now()))
             await asyncio.sleep(self._settings.rest * self._searched)
 
     def _look_in(self, seconds: float) -> None:
@@ -159,7 +173,9 @@ class Requeuer:
         All others are not tried again before the next change.
         """
         time_slice = TimeSlice(_now)
-        waiting = await time_slice.run(lambda: self._refused.waiting(self._state))
+        self._requeued.end_late(_now())
+        left_out = self._requeued.take_left_out()
+        waiting = await time_slice.run(lambda: self._waiting(left_out))
         if not waiting:
             return
         trial = RequeueTrial(self._state, self._rules)
@@ -176,10 +192,17 @@ class Requeuer:
                 self._look_in(self._settings.gather_seconds)
                 return
             await asyncio.sleep(1 / self._settings.wakes_per_second)
-        await time_slice.run(lambda: self._not_helped(helpless, trial.position))
+        if not self._requeued.disappointed:
+            await time_slice.run(lambda: self._not_helped(helpless, trial.position))
+
+    def _waiting(self, left_out: Sequence[RefusedPod]) -> list[tuple[RefusedPod, Pod]]:
+        for before in paced(left_out, FEW):
+            self._refused.look_again(before)
+        return self._refused.waiting(self._state)
 
     def _not_helped(self, pods: Sequence[tuple[RefusedPod, int]], position: int) -> None:
         for refused, allocated in paced(pods, FEW):
+            self._requeued.leave_out(refused)
             self._refused.looked_at(refused, position, allocated)
 
     async def _node_for(
@@ -218,11 +241,14 @@ class Requeuer:
         patch = {"metadata": {"uid": pod.meta.uid, "annotations": annotation}}
         # Before the write: a later refusal is a new entry.
         self._refused.forget(pod.meta.key, pod.meta.uid)
+        self._requeued.add(pod, node, _now() + self._settings.back_seconds)
         try:
             await self._client.patch(POD.path(*pod.meta.key, "status"), patch)
         except (NotFoundError, ConflictError):
+            self._requeued.answered(pod.meta.uid, ())
             raise
         except ClusterError as error:
+            self._requeued.answered(pod.meta.uid, ())
             name = "/".join(pod.meta.key)
             log.warning("cannot requeue Pod %s, which would fit on node %s now: %s", name, node, error)
             if isinstance(error, ConnectionFailedError | ServerError | TooManyRequestsError):

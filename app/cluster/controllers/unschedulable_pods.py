@@ -1,6 +1,7 @@
 """The Pods that filter has refused, as long as they may be pending."""
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from app.core.model.pod import Pod
@@ -66,6 +67,17 @@ class RefusedPods:
         if self.stands(refused):
             self._put(replace(refused, position=position, everywhere=False, allocated=allocated))
 
+    def look_again(self, before: RefusedPod) -> None:
+        """Records that changes since an earlier refusal may help after all."""
+        known = self._refused.get(before.pod.meta.key)
+        if known is not None and known.pod.meta.uid == before.pod.meta.uid:
+            everywhere, allocated = (
+                known.everywhere or before.everywhere,
+                max(known.allocated, before.allocated),
+            )
+            position = min(known.position, before.position)
+            self._put(replace(known, position=position, everywhere=everywhere, allocated=allocated))
+
     def open_everywhere(self) -> None:
         """Records that all nodes may fit all Pods now."""
         self._opened += 1
@@ -114,6 +126,58 @@ class RefusedPods:
 
     def _drop(self, key: Key) -> None:
         del self._refused[key], self._noted[key]
+
+
+class RequeuedPods:
+    """The Pods that were requeued, until filter has answered, and those that found no node beside them.
+
+    A Pod may be refused again: its group has no room, or kube-scheduler itself refuses the node. Then the
+    devices that it was to have are for the others.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, tuple[str, float]] = {}
+        self._left_out: dict[Key, RefusedPod] = {}
+        self.disappointed = False
+        """Whether a Pod has not taken its node, since the others were last tried."""
+
+    @property
+    def due(self) -> float | None:
+        """When the first of them is late; None if there are none. O(Pods)."""
+        return min((until for _, until in self._nodes.values()), default=None)
+
+    def add(self, pod: Pod, node: str, until: float) -> None:
+        """The Pod is to have the node, by then."""
+        self._nodes[pod.meta.uid] = (node, until)
+
+    def leave_out(self, refused: RefusedPod) -> None:
+        """The Pod found no node, perhaps because of the others."""
+        if self._nodes:
+            self._left_out.setdefault(refused.pod.meta.key, refused)
+
+    def answered(self, uid: str, nodes: Collection[str]) -> bool:
+        """Filter has named these nodes. Returns whether the Pod was to have another one."""
+        found = self._nodes.pop(uid, None)
+        if found is not None and found[0] not in nodes:
+            self.disappointed = True
+            return True
+        if not self._nodes and not self.disappointed:
+            self._left_out.clear()
+        return False
+
+    def end_late(self, now: float) -> None:
+        """Those that have not come in time do not take their nodes. O(Pods)."""
+        for uid in [uid for uid, (_, until) in self._nodes.items() if until <= now]:
+            self.answered(uid, ())
+
+    def take_left_out(self) -> list[RefusedPod]:
+        """The others, to be tried again if a Pod has not taken its node. O(Pods)."""
+        if not self.disappointed:
+            return []
+        found = list(self._left_out.values())
+        self._left_out.clear()
+        self.disappointed = False
+        return found
 
 
 def _urgency(pod: Pod) -> tuple[int, str, Key]:

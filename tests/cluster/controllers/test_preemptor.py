@@ -34,6 +34,7 @@ class Scene:
         self.server = FakeApiServer()
         self.state = State()
         self.attempts: list[Attempt] = []
+        self.lifted: list[dict[Any, Any]] = []
         self.fence = Fence.always_open()
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         events = PreemptionEvents(EventWriter(client, "replica-1", lambda: dt.datetime.now(dt.UTC)))
@@ -44,6 +45,7 @@ class Scene:
             events,
             fence=self.fence,
             attempted=self.attempts.append,
+            lifted=lambda: self.lifted.append(dict(self.state.nominations)),
             settings=PreemptorSettings(**settings),
         )
         self.put(node("n"), device_class(), slice_of("n", *(device(f"d{i}") for i in range(devices))))
@@ -319,6 +321,16 @@ async def test_devices_are_not_held_for_ever() -> None:
     await asyncio.sleep(30)
     assert not scene.state.nominations
     assert {item.nominated for pool in scene.state.taken.values() for item in pool.holdings["d0"]} == {False}
+
+
+@in_virtual_time
+async def test_the_end_of_a_hold_is_told() -> None:
+    """kube-scheduler knows nothing of it: who was refused for it must be tried again."""
+    scene = Scene(1, hold_seconds=30)
+    await scene.refuse(scene.waiting("high"))
+    assert scene.lifted == []
+    await asyncio.sleep(30)
+    assert scene.lifted == [{}]
 
 
 @in_virtual_time

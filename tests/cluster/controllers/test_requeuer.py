@@ -9,18 +9,21 @@ from app.cluster.client.discovery import NODE, POD, discover
 from app.cluster.controllers.requeuer import ANNOTATION, Requeuer
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup
+from app.core.model.allocation import read_allocation
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.pauses import pause
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
+from app.core.state.nominations import Nomination
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
 DRA = "resource.k8s.io/v1"
+ONE = allocation("n1", "d0")
 
 
 class Waking:
@@ -231,7 +234,7 @@ async def test_a_pod_that_has_failed_leaves_the_device_to_the_next() -> None:
 @in_virtual_time
 async def test_pods_that_are_gone_or_passed_are_not_woken() -> None:
     made = await waiting(2)
-    made.requeuer.passed(made.state.pods["default", "p0"])
+    made.requeuer.passed(made.state.pods["default", "p0"], ())
     made.server.remove("v1", "pods", "p1", "default")
     await asyncio.sleep(1)
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
@@ -335,7 +338,7 @@ async def test_who_is_asked_about_again_in_time_is_not_woken() -> None:
     made = await full()
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(1)
-    made.requeuer.passed(made.state.pods["default", "p0"])
+    made.requeuer.passed(made.state.pods["default", "p0"], ())
     await asyncio.sleep(60)
     assert made.requeued() == set()
     await made.stop()
@@ -359,7 +362,7 @@ async def test_what_is_heard_while_the_filter_is_under_way_counts() -> None:
     await asyncio.sleep(1)
     position = made.state.inventory.changes.position
     waiting_pod = made.state.pods["default", "p0"]
-    made.requeuer.passed(waiting_pod)
+    made.requeuer.passed(waiting_pod, ())
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(60)
     made.requeuer.refused(waiting_pod, position)
@@ -407,7 +410,7 @@ async def test_who_passes_while_its_wake_waits_is_not_woken() -> None:
     made.server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(40))))
     await asyncio.sleep(0.6)
     for item in made.state.pods.values():
-        made.requeuer.passed(item)
+        made.requeuer.passed(item, ())
     before = made.requeued()
     assert len(before) < 40
     await asyncio.sleep(10)
@@ -505,4 +508,84 @@ async def test_only_so_many_refused_pods_are_remembered() -> None:
         assert isinstance(item, Pod)
         made.refuse(item)
     assert len(requeuer._refused) == 10_000
+    await made.stop()
+
+
+async def held(made: Waking, name: str) -> None:
+    """The device is held for the Pod, as after a preemption, and its last holder goes."""
+    holder = made.server.put(DRA, "resourceclaims", claim("low") | {"status": {"allocation": ONE}})
+    await asyncio.sleep(10)
+    waits = made.state.pods["default", name]
+    made.refuse(waits)
+    allocations = ((("default", "c0"), read_allocation(ONE)),)
+    made.state.hold(Nomination(waits.meta.key, waits.meta.uid, waits.priority, "n1", allocations))
+    made.server.put(DRA, "resourceclaims", holder | {"status": {}})
+
+
+@in_virtual_time
+async def test_a_pod_is_woken_for_what_is_held_for_it() -> None:
+    made = await waiting(1, slice_of("n1", device("d0")), priorities=(9,))
+    await held(made, "p0")
+    await asyncio.sleep(10)
+    assert made.requeued() == {"p0"}
+    await made.stop()
+
+
+@pytest.mark.parametrize(("priority", "woken"), [(8, set[str]()), (9, set[str]()), (10, {"p1"})])
+def test_what_is_held_for_one_pod_wakes_only_more_urgent_ones(priority: int, woken: set[str]) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        made = await waiting(2, slice_of("n1", device("d0")), priorities=(9, priority))
+        await held(made, "p0")
+        first = made.state.pods["default", "p0"]
+        made.requeuer.gone(first.meta.key, first.meta.uid)
+        made.refuse(made.state.pods["default", "p1"])
+        await asyncio.sleep(10)
+        assert made.requeued() == woken
+        await made.stop()
+
+    run()
+
+
+@in_virtual_time
+async def test_a_pod_that_does_not_take_what_it_was_woken_for_leaves_it_to_the_next() -> None:
+    """Its group has no room, say, or kube-scheduler does not want the node."""
+    made = await waiting(4, priorities=(9, 5, 3, 1))
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert made.requeued() == {"p0"}
+    made.refuse(made.state.pods["default", "p0"])
+    await asyncio.sleep(1)
+    assert made.requeued() == {"p0", "p1"}
+    # Nor does one that gets another node, or does not come back.
+    made.requeuer.passed(made.state.pods["default", "p1"], ("n2",))
+    await asyncio.sleep(1)
+    assert made.requeued() == {"p0", "p1", "p2"}
+    await asyncio.sleep(20)
+    assert made.requeued() == {"p0", "p1", "p2", "p3"}
+    assert made.requeuer.requeued == 4
+    await made.stop()
+
+
+@in_virtual_time
+async def test_who_is_deleted_when_woken_leaves_it_to_the_next() -> None:
+    made = await waiting(2, priorities=(9, 5))
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(1)
+    assert made.requeued() == {"p0"}
+    made.server.remove("v1", "pods", "p0", "default")
+    await asyncio.sleep(1)
+    assert made.requeued() == {"p1"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_the_others_are_not_tried_again_when_a_pod_takes_what_it_was_woken_for() -> None:
+    made = await waiting(3, priorities=(9, 5, 3))
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(1)
+    tried = made.requeuer.looked_at
+    made.requeuer.passed(made.state.pods["default", "p0"], ("n1",))
+    await asyncio.sleep(100)
+    assert made.requeuer.looked_at == tried
     await made.stop()
