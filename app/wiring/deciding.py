@@ -84,6 +84,7 @@ class Deciding:
                 fence=self._fence,
                 writer=writer,
                 history=history,
+                reservations=self._reservations,
                 lifted=self._requeuer.lifted,
             )
 
@@ -163,6 +164,7 @@ def _preemptor(
     fence: Fence,
     writer: EventWriter,
     history: History,
+    reservations: Reservations,
     lifted: Callable[[], None],
 ) -> Preemptor:
     def attempted(attempt: Attempt) -> None:
@@ -177,6 +179,7 @@ def _preemptor(
         fence=fence,
         attempted=attempted,
         lifted=lifted,
+        reservations=reservations,
         settings=PreemptorSettings(
             hold_seconds=settings.preemption_hold_seconds,
             evictions_per_second=settings.preemption_evictions_per_second,

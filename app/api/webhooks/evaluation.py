@@ -1,7 +1,7 @@
 """Evaluates the nodes of a filter or a prioritize within the time limit."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -191,6 +191,28 @@ async def claim_to_release(service: Service, evaluation: PodEvaluation) -> HeldC
     finally:
         if time_slice.cel_cost > 0:
             service.shares.spend(tenant, time_slice.cpu_seconds)
+
+
+async def fits_soon(service: Service, pod: Pod, nodes: Iterable[str]) -> bool:
+    """Whether the Pod may fit on a node when others have chosen one of the nodes reserved for them.
+
+    False as well if that is not found out in time. Cost: O(reservations); a fork and a search for each node
+    if a Pod has not chosen yet.
+    """
+    if not service.decider.reservations.undecided:
+        return False
+
+    def fits() -> bool:
+        state = service.state.fork_seen_by(pod)
+        service.decider.reservations.free_undecided_in(state)
+        evaluation = PodEvaluation(state, pod, service.rules)
+        return any(answer.verdict == "fits" for answer in evaluation.answers(nodes))
+
+    deadline = service.deadline(service.settings.filter_timeout_seconds)
+    try:
+        return await service.webhook_slice(pod.meta.namespace).run(fits, deadline.expired)
+    except InterruptedWorkError:
+        return False
 
 
 def _allowance(service: Service, tenant: str) -> int:

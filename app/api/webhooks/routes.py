@@ -23,7 +23,7 @@ from app.api.parameters import unknown_parameter
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, service_of
 from app.api.webhooks.choice import choose
-from app.api.webhooks.evaluation import NodesEvaluated, claim_to_release, evaluate_nodes
+from app.api.webhooks.evaluation import NodesEvaluated, claim_to_release, evaluate_nodes, fits_soon
 from app.api.webhooks.gang import choose_for_gang, let_go, may_fit_by_eviction
 from app.api.webhooks.history_entries import bind_decision, filter_decision, gang_decision
 from app.api.webhooks.wire import (
@@ -209,14 +209,11 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     state = service.state.fork_seen_by(pod)
     # Another extender has refused the node that filter returned.
     service.decider.reservations.forget_in(state, pod.meta.uid)
-    candidates = helpful_candidates(
-        state,
-        pod,
-        args.candidates,
-        service.rules,
-        add_victims=service.settings.preemption == "answer",
-    )
     deadline = service.deadline(service.settings.filter_timeout_seconds)
+    add_victims = service.settings.preemption == "answer" and not await fits_soon(
+        service, pod, args.candidates
+    )
+    candidates = helpful_candidates(state, pod, args.candidates, service.rules, add_victims=add_victims)
     # Nodes not checked in time are left out: no Pod is evicted on a node that may not help.
     helpful, _ = await service.webhook_slice(pod.meta.namespace).collect(candidates, deadline.expired)
     log.debug("preempt: %d of %d candidates help", len(helpful), len(args.candidates))

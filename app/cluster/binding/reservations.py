@@ -28,6 +28,7 @@ from app.cluster.binding.deciding import decide_on_nodes
 from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.allocation import Allocation
 from app.core.model.pod import ENDED_PHASES, Pod
+from app.core.pauses import FEW, paced
 from app.core.placement.decision import ClaimAllocation, assume, forget
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -159,6 +160,17 @@ class Reservations:
         found = self._held.get(uid)
         if found is not None:
             _free(scratch, found)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether several nodes are reserved for a Pod, which needs one. O(reservations)."""
+        return any(found.chosen is None for found in self._held.values())
+
+    def free_undecided_in(self, scratch: State) -> None:
+        """Makes what is reserved for such Pods free in a copy of the state. O(reservations), with pauses."""
+        for found in paced(list(self._held.values()), FEW):
+            if found.chosen is None:
+                _free(scratch, found)
 
     def note_points(self, uid: str, points: Mapping[str, int]) -> None:
         """Keeps the scores of the reserved nodes, for kube-scheduler's next request about the Pod."""

@@ -15,6 +15,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import POD
 from app.cluster.client.errors import ClusterError, NotFoundError, NotLeaderError, TooManyRequestsError
@@ -99,6 +100,7 @@ class Preemptor:
             pods/status.
         fence: while it is closed, no Pods are accepted. attempted: called after each attempt.
         lifted: called when devices that were held are free: kube-scheduler gets no event about it.
+        reservations: those of filter; none by default.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Preemptor:
         fence: Fence,
         attempted: Callable[[Attempt], None],
         lifted: Callable[[], None] = lambda: None,
+        reservations: Reservations | None = None,
         settings: PreemptorSettings | None = None,
     ) -> None:
         self._client = client
@@ -120,6 +123,7 @@ class Preemptor:
         self._fence = fence
         self._attempted = attempted
         self._lifted = lifted
+        self._reservations = reservations
         self._settings = settings or PreemptorSettings()
         self._queue: OrderedDict[str, tuple[Pod, tuple[str, ...]]] = OrderedDict()
         self._pending: dict[Key, _Pending] = {}
@@ -164,8 +168,12 @@ class Preemptor:
                 plans = await self._planned(known, nodes)
                 if isinstance(plans, Hopeless):
                     return Attempt(pod, "useless", why=plans.reason.message)
-                if not any(plan.victims for plan in plans):
-                    return Attempt(pod, "waiting", plans)
+                soon = any(plan.victims for plan in plans) and await self._fits_soon(known, nodes)
+                if soon:
+                    later = self._settings.retry_seconds
+                    asyncio.get_running_loop().call_later(later, self.refused, pod, nodes)
+                if soon or not any(plan.victims for plan in plans):
+                    return Attempt(pod, "waiting", () if soon else plans)
                 if revision == self._state.revision or self._still_true(known, plans, nodes):
                     outcome, why = await self._carry_out(plans)
                     return Attempt(pod, outcome, plans, why)
@@ -183,9 +191,25 @@ class Preemptor:
     async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
         return await TimeSlice(asyncio.get_running_loop().time).run(lambda: self._plan(pod, nodes))
 
+    async def _fits_soon(self, pod: Pod, nodes: Sequence[str]) -> bool:
+        """Whether the Pod and its partners may fit when others have chosen one of their reserved nodes."""
+        reservations = self._reservations
+        if reservations is None or not reservations.undecided:
+            return False
+
+        def fits() -> bool:
+            scratch = self._state.fork_seen_by(pod)
+            reservations.free_undecided_in(scratch)
+            plans = self._plan_on(scratch, pod, nodes)
+            return not isinstance(plans, Hopeless) and not any(plan.victims for plan in plans)
+
+        return await TimeSlice(asyncio.get_running_loop().time).run(fits)
+
     def _plan(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
+        return self._plan_on(self._state.fork_seen_by(pod), pod, nodes)
+
+    def _plan_on(self, scratch: State, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
         """A plan on a fork where the devices reserved for the Pod and its partners are free."""
-        scratch = self._state.fork_seen_by(pod)
         pods = partners(scratch, pod)
         for item in pods:
             scratch.clear_nomination(item.meta.key)

@@ -8,7 +8,7 @@ import pytest
 
 from app.api.webhooks.wire import PreemptionArgs, preemption_answer, read_preemption_args
 from tests.api.conftest import Asked, run
-from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+from tests.objects import allocation, claim, device, device_class, node, owned, pod, slice_of
 from tests.pausing import Meter
 
 Inventory = Callable[..., Path]
@@ -42,6 +42,10 @@ OBJECTS = (
     running("low", "low", "of-low"),
     running("equal", "equal", "of-equal", priority=1000),
 )
+
+
+def filtered(raw: Json, nodes: list[str]) -> Json:
+    return {"Pod": raw, "Nodes": None, "NodeNames": nodes}
 
 
 def by_uid(**nodes: tuple[str, ...]) -> Json:
@@ -88,6 +92,31 @@ def test_victims_are_added_only_where_that_is_wanted(
         }
 
     run(inventory(*OBJECTS), question, preemption=preemption)
+
+
+def test_no_victims_are_added_while_others_have_yet_to_choose_one_of_their_nodes(
+    inventory: Inventory,
+) -> None:
+    """The Pod fits on a node that another one is reserved on, which needs one of two."""
+    other, own = important("other", "own"), owned(claim("own"), "Pod", "other", "uid-other")
+    nodes = ["free", "more", "less", "least"]
+    room = [item for name in nodes[1:] for item in (node(name), slice_of(name, device("d0")))]
+
+    async def question(service: Asked) -> None:
+        first = (await service.post("/scheduler/filter", filtered(other, nodes)))["NodeNames"]
+        assert len(first) == 2
+        asked = [first[0], "low"]
+        high = important("p", "c")
+        assert (await service.post("/scheduler/filter", filtered(high, asked)))["NodeNames"] == []
+        candidates = {name: {"Pods": [], "NumPDBViolations": 0} for name in asked}
+        body = {"Pod": high, "NodeNameToMetaVictims": candidates}
+        assert (await service.post("/scheduler/preempt", body))["NodeNameToMetaVictims"] == {}
+        binding = {"PodName": "other", "PodNamespace": "default", "PodUID": "uid-other", "Node": first[0]}
+        assert (await service.post("/scheduler/bind", binding))["Error"] == ""
+        answer = await service.post("/scheduler/preempt", body)
+        assert list(answer["NodeNameToMetaVictims"]) == ["low"]
+
+    run(inventory(*OBJECTS, *room, other, own), question, preemption="answer", candidates=2)
 
 
 def test_plain_pods_keep_the_candidates_that_have_victims(inventory: Inventory) -> None:

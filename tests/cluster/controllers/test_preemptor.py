@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.fence import Fence
 from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
@@ -16,13 +17,13 @@ from app.cluster.events.preemption_events import PreemptionEvents
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
-from app.core.placement.decision import Refused, decide
+from app.core.placement.decision import Refused, assume, decide
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+from tests.objects import allocation, claim, device, device_class, node, owned, pod, slice_of
 
 RULES = Rules(selectors=SelectorCache(16), new_share_id=lambda: str(uuid4()))
 
@@ -37,6 +38,7 @@ class Scene:
         self.lifted: list[dict[Any, Any]] = []
         self.fence = Fence.always_open()
         client = ApiClient("http://fake", InMemoryTransport(self.server))
+        self.reservations = Reservations(self.state, rules)
         events = PreemptionEvents(EventWriter(client, "replica-1", lambda: dt.datetime.now(dt.UTC)))
         self.preemptor = Preemptor(
             client,
@@ -45,6 +47,7 @@ class Scene:
             events,
             fence=self.fence,
             attempted=self.attempts.append,
+            reservations=self.reservations,
             lifted=lambda: self.lifted.append(dict(self.state.nominations)),
             settings=PreemptorSettings(**settings),
         )
@@ -331,6 +334,34 @@ async def test_the_end_of_a_hold_is_told() -> None:
     assert scene.lifted == []
     await asyncio.sleep(30)
     assert scene.lifted == [{}]
+
+
+@pytest.mark.parametrize(("chosen", "evicted"), [("m", set[str]()), ("n", {"low-0"})])
+def test_nobody_is_evicted_while_others_have_yet_to_choose_one_of_their_nodes(
+    chosen: str, evicted: set[str]
+) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        scene = Scene(1)
+        scene.put(node("m"), slice_of("m", device("d0")), slice_of("n", device("d0"), device("d1")))
+        other = scene.waiting("other", priority=0)
+        scene.put(owned(claim("other-claim"), "Pod", "other", other.meta.uid))
+        assert (await scene.reservations.reserve(other, ["n", "m"], 2)).nodes == ("n", "m")
+        high = scene.waiting("high")
+        task = asyncio.create_task(scene.refuse(high, seconds=20))
+        await asyncio.sleep(3)
+        assert "low-0" in scene.left()
+        taken = scene.reservations.take(other, chosen)
+        assert taken is not None
+        assume(scene.state, taken, other)
+        await task
+        assert {"low-0", "high", "other"} - scene.left() == evicted
+        assert [attempt.outcome for attempt in scene.attempts] == [
+            "waiting",
+            "evicted" if evicted else "waiting",
+        ]
+
+    run()
 
 
 @in_virtual_time
