@@ -13,6 +13,7 @@ from app.api.gang_attempts import GangAttempts
 from app.api.node_list_cache import NodeListCache
 from app.api.nominated_looks import NominatedLooks
 from app.cluster.binding.binder import Binder
+from app.cluster.binding.nominated_holds import NominatedHolds
 from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
 from app.cluster.binding.undelivered_claims import UndeliveredClaims
@@ -36,7 +37,8 @@ class Decider:
 
     ``requeuer`` and ``deallocator`` exist only with a cluster, ``election`` only among replicas. ``events``
     records on Pods why they do not fit, and ``undelivered_claims`` waits for their claims, also with a
-    cluster only. ``preemptor``, if enabled, evicts others for them.
+    cluster only. ``preemptor``, if enabled, evicts others for them. ``nominated_holds`` are for those for
+    which kube-scheduler does.
     """
 
     binder: Binder
@@ -52,6 +54,7 @@ class Decider:
     events: PodEvents | None = None
     undelivered_claims: UndeliveredClaims | None = None
     preemptor: Preemptor | None = None
+    nominated_holds: NominatedHolds | None = None
     _chores: set[asyncio.Task[object]] = field(default_factory=set)
 
     @property

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from app.api.decider import Decider
 from app.api.history import History
 from app.api.webhooks.history_entries import preempt_decisions
+from app.cluster.binding.nominated_holds import NominatedHolds
 from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
 from app.cluster.binding.undelivered_claims import UndeliveredClaims
@@ -61,6 +62,7 @@ class Deciding:
         self._undelivered_claims = UndeliveredClaims(client, claims, state)
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)
+        self._nominated_holds = NominatedHolds(state, settings.preemption_hold_seconds, self._requeuer.lifted)
         self._planned_moves = PlannedMoves(time.monotonic)
         # Among replicas, each term begins with that. Without candidates, filter reserves nothing either.
         self._restored = settings.leader_elect or settings.candidates == 0
@@ -94,6 +96,7 @@ class Deciding:
             self._state,
             _each(
                 self._reservations.changed,
+                self._nominated_holds.changed,
                 self._requeuer.changed,
                 self._planned_moves.changed,
                 self._undelivered_claims.changed,
@@ -128,6 +131,7 @@ class Deciding:
             events=self._events,
             undelivered_claims=self._undelivered_claims,
             preemptor=self._preemptor,
+            nominated_holds=self._nominated_holds,
         )
 
     def restoring(self) -> str:

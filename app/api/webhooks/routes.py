@@ -217,6 +217,9 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     # Nodes not checked in time are left out: no Pod is evicted on a node that may not help.
     helpful, _ = await service.webhook_slice(pod.meta.namespace).collect(candidates, deadline.expired)
     log.debug("preempt: %d of %d candidates help", len(helpful), len(args.candidates))
+    if service.decider.nominated_holds is not None:
+        answers = {node: item.answer for node, item in helpful if item.answer is not None}
+        service.decider.nominated_holds.answered(pod, answers)
     return json_response(await time_slice.run(lambda: preemption_answer(dict(helpful))))
 
 

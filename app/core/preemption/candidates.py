@@ -5,10 +5,11 @@ and the like; the allocator checks here whether the Pod's claims then fit on the
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.core.model.pod import Pod
 from app.core.pauses import paced, paced_if_many
+from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
@@ -32,10 +33,14 @@ INCURABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A candidate: the UIDs of the victims, and how many of these violate a budget."""
+    """A candidate: the UIDs of the victims, and how many of these violate a budget.
+
+    ``answer``: how the Pod fits without them, for one that helps.
+    """
 
     victims: tuple[str, ...]
     violations: int = 0
+    answer: NodeResult | None = field(default=None, compare=False)
 
 
 def helpful_candidates(
@@ -59,10 +64,11 @@ def helpful_candidates(
     for node, candidate in candidates.items():
         victims = [stage.pods[uid] for uid in paced_if_many(candidate.victims) if uid in stage.pods]
         stage.remove(victims)
-        fits = evaluation.answer(node).verdict == "fits"
+        answer = evaluation.answer(node)
         stage.restore(victims)
+        fits = answer.verdict == "fits"
         if fits and candidate.victims:
-            yield node, candidate
+            yield node, replace(candidate, answer=answer)
         elif not fits and add_victims:
             more = _with_more(state, pod, node, candidate, rules)
             if more is not None:
@@ -91,4 +97,4 @@ def _with_more(state: State, pod: Pod, node: str, candidate: Candidate, rules: R
     if not plan.victims or any(victim.node_name != node for victim in plan.victims):
         return None
     victims = (*candidate.victims, *(victim.meta.uid for victim in plan.victims))
-    return Candidate(victims, candidate.violations + plan.violations)
+    return Candidate(victims, candidate.violations + plan.violations, plan.answer)

@@ -1,0 +1,96 @@
+"""Devices that are held for a Pod for which kube-scheduler evicts others.
+
+The Pod is filtered again when its victims are gone, after a back-off. Until then kube-scheduler counts CPU
+of the nominated node as the Pod's, but knows nothing of devices: a Pod of lower priority would take them, and
+the others were evicted for nothing. ``status.nominatedNodeName`` shows which of the candidates of
+``preempt`` kube-scheduler has chosen.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.cluster.informers.informer import Event, Replaced, Upserted
+from app.core.model.pod import Pod
+from app.core.placement.node_result import NodeResult
+from app.core.state.nominations import Nomination
+from app.core.state.state import State
+
+_MOST = 100
+"""Pods whose candidates are remembered: kube-scheduler chooses at once."""
+
+
+class NominatedHolds:
+    """At most one for each Pod. It ends with the nomination, with the Pod's binding or end, or after a time.
+
+    Args:
+        seconds: how long devices are held if the Pod does not use them.
+        lifted: called when devices that were held are free: kube-scheduler gets no event about it.
+    """
+
+    def __init__(self, state: State, seconds: float, lifted: Callable[[], None]) -> None:
+        self._state = state
+        self._seconds = seconds
+        self._lifted = lifted
+        self._candidates: OrderedDict[str, Mapping[str, Nomination]] = OrderedDict()
+        self._held: dict[str, Nomination] = {}
+
+    def answered(self, pod: Pod, answers: Mapping[str, NodeResult]) -> None:
+        """Preempt has named these nodes. ``answers``: how the Pod fits there without the victims."""
+        self._candidates[pod.meta.uid] = {node: _hold(pod, answer) for node, answer in answers.items()}
+        self._candidates.move_to_end(pod.meta.uid)
+        while len(self._candidates) > _MOST:
+            self._candidates.popitem(last=False)
+
+    def changed(self, kind: str, event: Event) -> None:
+        """Processes an informer's event about a Pod, after the state."""
+        if kind != "Pod" or not (self._candidates or self._held):
+            return
+        if isinstance(event, Replaced):
+            for item in event.changed:
+                self._look_at(item)
+            for gone in event.gone:
+                self._forget(gone.uid)
+        elif isinstance(event, Upserted):
+            self._look_at(event.object)
+        else:
+            self._forget(event.object["metadata"].get("uid", ""))
+
+    def _look_at(self, raw: Mapping[str, Any]) -> None:
+        uid = raw["metadata"].get("uid", "")
+        node = (raw.get("status") or {}).get("nominatedNodeName")
+        held = self._held.get(uid)
+        if held is not None and held.node != node:
+            self._end(uid, held)
+        chosen = self._candidates.get(uid, {}).get(node or "")
+        if chosen is None:
+            return
+        del self._candidates[uid]
+        known = self._state.pods.get(chosen.pod)
+        waits = known is not None and known.meta.uid == uid and not (known.node_name or known.finished)
+        if waits and chosen.pod not in self._state.nominations:
+            self._state.hold(chosen)
+            self._held[uid] = chosen
+            asyncio.get_running_loop().call_later(self._seconds, self._end, uid, chosen)
+
+    def _forget(self, uid: str) -> None:
+        """The Pod is gone, and with it what the state has held."""
+        self._candidates.pop(uid, None)
+        self._held.pop(uid, None)
+
+    def _end(self, uid: str, held: Nomination) -> None:
+        if self._held.get(uid) is held:
+            del self._held[uid]
+        if self._state.nominations.get(held.pod) is held:
+            self._state.clear_nomination(held.pod)
+            self._lifted()
+
+
+def _hold(pod: Pod, answer: NodeResult) -> Nomination:
+    fresh = tuple(
+        (held.key, allocation)
+        for held, allocation in zip(answer.claims, answer.allocations, strict=True)
+        if held.claim.allocation is None
+    )
+    return Nomination(pod.meta.key, pod.meta.uid, pod.priority, answer.node, fresh)
