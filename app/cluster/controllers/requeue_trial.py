@@ -17,6 +17,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.nominations import Nomination
 from app.core.state.state import State
+from app.core.state.usage import Usage
 from app.event_loop.time_slice import Deadline, TimeSlice
 
 _MAX_SECONDS = 1.0
@@ -42,6 +43,8 @@ class RequeueTrial:
         for hold in self._holds:
             self._state.clear_nomination(hold.pod)
         self._own: Nomination | None = None
+        # What is used of nodes by Pods that the last one may not have evicted, by its priority.
+        self._lasting: dict[int, Usage | None] = {}
         self._rules = replace(rules, node_checks=True)
         self._all = sorted(self._state.nodes)
         self._changed: dict[int, list[str]] = {}
@@ -94,7 +97,7 @@ class RequeueTrial:
         kind = None if self._own is not None else _kind(evaluation)
         if kind is not None and any(like == kind and tried is nodes for like, tried in self._hopeless):
             return None
-        answer = await _search(evaluation, nodes)
+        answer = await _search(evaluation, nodes) or await self._search_by_eviction(evaluation, nodes)
         if answer is None:
             if kind is not None:
                 self._hopeless.append((kind, nodes))
@@ -102,6 +105,27 @@ class RequeueTrial:
         settle(self._state, evaluation, answer)
         self._own = None
         return answer
+
+    async def _search_by_eviction(self, evaluation: PodEvaluation, nodes: list[str]) -> NodeResult | None:
+        """As ``_search``, on nodes where kube-scheduler may evict Pods for CPU: devices are free there.
+
+        Only an attempt shows kube-scheduler that the node has such devices. Cost: O(Pods) once for each
+        priority, and a second search if Pods have a lower one.
+        """
+        pod, usage = evaluation.pod, self._state.usage
+        if pod.never_preempts:
+            return None
+        if pod.priority not in self._lasting:
+            time_slice = TimeSlice(asyncio.get_running_loop().time)
+            self._lasting = {pod.priority: await time_slice.run(lambda: usage.from_priority(pod.priority))}
+        lasting = self._lasting[pod.priority]
+        if lasting is None:
+            return None
+        self._state.usage = lasting
+        try:
+            return await _search(evaluation, nodes)
+        finally:
+            self._state.usage = usage
 
 
 def _kind(evaluation: PodEvaluation) -> tuple[Pod, tuple[object, ...]] | None:

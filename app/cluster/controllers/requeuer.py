@@ -15,7 +15,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import POD
@@ -173,7 +173,8 @@ class Requeuer:
         All others are not tried again before the next change.
         """
         time_slice = TimeSlice(_now)
-        self._requeued.end_late(_now())
+        for late in self._requeued.end_late(_now()):
+            self._refused.take_back(late)
         left_out = self._requeued.take_left_out()
         waiting = await time_slice.run(lambda: self._waiting(left_out))
         if not waiting:
@@ -185,7 +186,7 @@ class Requeuer:
             if node is None or not self._refused.stands(refused):
                 continue
             try:
-                await self._wake(refused, node)
+                await self._wake(refused, node, trial.position)
             except (NotFoundError, ConflictError):
                 # Deleted without an event, or never in the state: the other Pods were tried without its
                 # device.
@@ -231,7 +232,7 @@ class Requeuer:
             return None
         return answer.node
 
-    async def _wake(self, refused: RefusedPod, node: str) -> None:
+    async def _wake(self, refused: RefusedPod, node: str, position: int) -> None:
         """Requeues the Pod, and keeps it for another attempt if the API server is too busy.
 
         Raises: NotFoundError, ConflictError if the Pod does not exist.
@@ -241,7 +242,8 @@ class Requeuer:
         patch = {"metadata": {"uid": pod.meta.uid, "annotations": annotation}}
         # Before the write: a later refusal is a new entry.
         self._refused.forget(pod.meta.key, pod.meta.uid)
-        self._requeued.add(pod, node, _now() + self._settings.back_seconds)
+        tried = replace(refused, position=position, everywhere=False)
+        self._requeued.add(tried, node, _now() + self._settings.back_seconds)
         try:
             await self._client.patch(POD.path(*pod.meta.key, "status"), patch)
         except (NotFoundError, ConflictError):

@@ -136,7 +136,7 @@ class RequeuedPods:
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[str, tuple[str, float]] = {}
+        self._nodes: dict[str, tuple[str, float, RefusedPod]] = {}
         self._left_out: dict[Key, RefusedPod] = {}
         self.disappointed = False
         """Whether a Pod has not taken its node, since the others were last tried."""
@@ -144,11 +144,11 @@ class RequeuedPods:
     @property
     def due(self) -> float | None:
         """When the first of them is late; None if there are none. O(Pods)."""
-        return min((until for _, until in self._nodes.values()), default=None)
+        return min((until for _, until, _ in self._nodes.values()), default=None)
 
-    def add(self, pod: Pod, node: str, until: float) -> None:
+    def add(self, refused: RefusedPod, node: str, until: float) -> None:
         """The Pod is to have the node, by then."""
-        self._nodes[pod.meta.uid] = (node, until)
+        self._nodes[refused.pod.meta.uid] = (node, until, refused)
 
     def leave_out(self, refused: RefusedPod) -> None:
         """The Pod found no node, perhaps because of the others."""
@@ -165,10 +165,12 @@ class RequeuedPods:
             self._left_out.clear()
         return False
 
-    def end_late(self, now: float) -> None:
-        """Those that have not come in time do not take their nodes. O(Pods)."""
-        for uid in [uid for uid, (_, until) in self._nodes.items() if until <= now]:
-            self.answered(uid, ())
+    def end_late(self, now: float) -> list[RefusedPod]:
+        """Those that have not come in time: kube-scheduler may refuse all nodes itself. O(Pods)."""
+        late = [refused for _, until, refused in self._nodes.values() if until <= now]
+        for refused in late:
+            self.answered(refused.pod.meta.uid, ())
+        return late
 
     def take_left_out(self) -> list[RefusedPod]:
         """The others, to be tried again if a Pod has not taken its node. O(Pods)."""

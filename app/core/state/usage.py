@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from app.core.model.pod import Pod
+from app.core.pauses import FEW, paced
 
 PodKey = tuple[str, str]
 
@@ -18,7 +19,7 @@ class Usage:
     """
 
     def __init__(self) -> None:
-        self._pods: dict[PodKey, tuple[str, Mapping[str, int]]] = {}
+        self._pods: dict[PodKey, tuple[str, Mapping[str, int], int]] = {}
         self._nodes: dict[str, Mapping[str, int]] = {}
 
     def fork(self) -> "Usage":
@@ -34,7 +35,7 @@ class Usage:
         if not pod.node_name or pod.finished:
             return
         requests = requests_of(pod)
-        self._pods[pod.meta.key] = (pod.node_name, requests)
+        self._pods[pod.meta.key] = (pod.node_name, requests, pod.priority)
         self._change(pod.node_name, requests, 1)
 
     def drop(self, key: PodKey) -> None:
@@ -42,6 +43,19 @@ class Usage:
         counted = self._pods.pop(key, None)
         if counted is not None:
             self._change(counted[0], counted[1], -1)
+
+    def from_priority(self, priority: int) -> "Usage | None":
+        """A copy without the Pods of lower priority, which may be evicted. None if there are none.
+
+        Cost: O(Pods), with pauses.
+        """
+        lower = [key for key, (*_, known) in paced(self._pods.items()) if known < priority]
+        if not lower:
+            return None
+        other = self.fork()
+        for key in paced(lower, FEW):
+            other.drop(key)
+        return other
 
     def __contains__(self, key: PodKey) -> bool:
         """Whether a Pod is counted."""

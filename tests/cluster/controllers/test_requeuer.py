@@ -589,3 +589,53 @@ async def test_the_others_are_not_tried_again_when_a_pod_takes_what_it_was_woken
     await asyncio.sleep(100)
     assert made.requeuer.looked_at == tried
     await made.stop()
+
+
+async def full_of_others(priority: int, **spec: Any) -> Waking:
+    """A Pod of priority 5 requests 2 CPUs; all 4 CPUs of its only node are used by another Pod."""
+    made = await waiting(0)
+    allocatable = {"status": {"allocatable": {"cpu": "4", "pods": "10"}}}
+    made.server.remove("v1", "nodes", "n2")
+    made.server.put("v1", "nodes", node("n1") | allocatable)
+    made.server.put(DRA, "resourceclaims", claim("c"))
+    for raw, cpu in ((pod("other"), "4"), (pod("p", "c"), "2")):
+        raw["spec"]["containers"][0]["resources"] = {"requests": {"cpu": cpu}}
+        raw["spec"] |= {"nodeName": "n1", "priority": priority} if cpu == "4" else {"priority": 5, **spec}
+        made.server.put("v1", "pods", raw)
+    await asyncio.sleep(1)
+    made.refuse(made.state.pods["default", "p"])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("priority", "policy", "woken"),
+    [(4, "PreemptLowerPriority", {"p"}), (4, "Never", set[str]()), (5, "PreemptLowerPriority", set[str]())],
+)
+def test_a_device_wakes_a_pod_that_others_are_evicted_for(
+    priority: int, policy: str, woken: set[str]
+) -> None:
+    """In-tree it is tried when the slice appears, and kube-scheduler evicts the other one."""
+
+    @in_virtual_time
+    async def run() -> None:
+        made = await full_of_others(priority, preemptionPolicy=policy)
+        made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+        await asyncio.sleep(5)
+        assert made.requeued() == woken
+        await made.stop()
+
+    run()
+
+
+@in_virtual_time
+async def test_a_pod_that_kube_scheduler_does_not_send_again_is_woken_for_the_next_device() -> None:
+    """It refuses all nodes itself, and a budget protects those that it would evict."""
+    made = await full_of_others(4)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(60)
+    assert made.requeuer.requeued == 1
+    made.server.put("v1", "nodes", node("n2"))
+    made.server.put(DRA, "resourceslices", slice_of("n2", device("d0")))
+    await asyncio.sleep(5)
+    assert made.requeuer.requeued == 2
+    await made.stop()
