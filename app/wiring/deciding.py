@@ -58,7 +58,7 @@ class Deciding:
         self._fence = fence_of(settings)
         writes = client.guarded(self._fence)
         writer = EventWriter(writes, socket.gethostname(), now)
-        self._requeuer = Requeuer(writes, state, rules)
+        self._requeuer = Requeuer(writes, state, rules, gang_labels=settings.gang_labels)
         self._undelivered_claims = UndeliveredClaims(client, claims, state)
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)

@@ -14,7 +14,7 @@ come back, the others are tried without it.
 import asyncio
 import logging
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.cluster.client.client import ApiClient
@@ -30,7 +30,7 @@ from app.cluster.client.errors import (
 from app.cluster.controllers.requeue_trial import RequeueTrial
 from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods, RequeuedPods
 from app.cluster.informers.store import Event, Replaced, Upserted
-from app.core.model.pod import Pod
+from app.core.model.pod import ENDED_PHASES, Pod
 from app.core.pauses import FEW, paced
 from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
@@ -75,6 +75,7 @@ class Requeuer:
     Args:
         client: with permission to patch Pods.
         rules: those of the webhooks.
+        gang_labels: see ``Settings.gang_labels``.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Requeuer:
         state: State,
         rules: Rules,
         *,
+        gang_labels: Sequence[str] = (),
         settings: WakerSettings | None = None,
     ) -> None:
         self._client = client
@@ -91,6 +93,8 @@ class Requeuer:
         self._settings = settings or WakerSettings()
         self._refused = RefusedPods(self._settings.most_pods)
         self._requeued = RequeuedPods()
+        self._gang_labels = gang_labels
+        self._smaller: set[tuple[str, str, str]] = set()
         self._due = math.inf
         self._event = asyncio.Event()
         self._searched = 0.0
@@ -133,8 +137,29 @@ class Requeuer:
         if new_class:
             # Classes do not belong to nodes: a new one may make all of them fit.
             self._refused.open_everywhere()
-        at_once = new_class or kind in OVERLOOKED
+        at_once = new_class or kind in OVERLOOKED or (kind == "Pod" and self._may_shrink_groups(event))
         self._look_in(settings.gather_seconds if at_once else settings.late_seconds)
+
+    def _may_shrink_groups(self, event: Event) -> bool:
+        """Whether a Pod of a labelled group has come to its end: the others may fit together without it."""
+        if not self._gang_labels or isinstance(event, Replaced):
+            return False
+        metadata, status = event.object["metadata"], event.object.get("status") or {}
+        ended = bool(metadata.get("deletionTimestamp")) or status.get("phase") in ENDED_PHASES
+        if isinstance(event, Upserted) and not ended:
+            return False
+        groups = self._groups(
+            metadata.get("namespace", ""), metadata.get("labels"), metadata.get("annotations")
+        )
+        self._smaller.update(groups)
+        return bool(groups)
+
+    def _groups(
+        self, namespace: str, labels: Mapping[str, str] | None, annotations: Mapping[str, str] | None
+    ) -> list[tuple[str, str, str]]:
+        """The labelled groups of a Pod, each with its label or annotation."""
+        marks = {**(annotations or {}), **(labels or {})}
+        return [(namespace, name, marks[name]) for name in self._gang_labels if name in marks]
 
     def lifted(self) -> None:
         """Processes the end of a reservation: kube-scheduler gets no event about it."""
@@ -199,6 +224,14 @@ class Requeuer:
     def _waiting(self, left_out: Sequence[RefusedPod]) -> list[tuple[RefusedPod, Pod]]:
         for before in paced(left_out, FEW):
             self._refused.look_again(before)
+        smaller, self._smaller = self._smaller, set()
+        waiting = self._refused.waiting(self._state)
+        if not smaller:
+            return waiting
+        for refused, pod in paced(waiting, FEW):
+            groups = self._groups(pod.meta.namespace, pod.meta.labels, pod.meta.annotations)
+            if not smaller.isdisjoint(groups):
+                self._refused.look_again(replace(refused, everywhere=True))
         return self._refused.waiting(self._state)
 
     def _not_helped(self, pods: Sequence[tuple[RefusedPod, int]], position: int) -> None:

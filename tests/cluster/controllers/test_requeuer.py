@@ -32,12 +32,13 @@ class Waking:
     def __init__(self, server: FakeApiServer) -> None:
         self.server = server
         self.state = State()
+        self.gang_labels: tuple[str, ...] = ()
 
     async def start(self) -> None:
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         numbers = count()
         rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
-        self.requeuer = Requeuer(client, self.state, rules)
+        self.requeuer = Requeuer(client, self.state, rules, gang_labels=self.gang_labels)
         feed = Feed(
             self.state,
             self.requeuer.changed,
@@ -639,3 +640,36 @@ async def test_a_pod_that_kube_scheduler_does_not_send_again_is_woken_for_the_ne
     await asyncio.sleep(5)
     assert made.requeuer.requeued == 2
     await made.stop()
+
+
+@pytest.mark.parametrize("ending", ["deleted", "failed"])
+def test_the_end_of_a_pod_wakes_the_rest_of_its_labelled_group(ending: str) -> None:
+    """They were refused because they did not fit together with it. kube-scheduler has no event for them."""
+
+    @in_virtual_time
+    async def run() -> None:
+        server = FakeApiServer()
+        server.put("v1", "nodes", node("n1"))
+        server.put(DRA, "deviceclasses", device_class())
+        server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
+        for name, group in (("a", "g"), ("b", "g"), ("c", "other")):
+            server.put(DRA, "resourceclaims", claim(name))
+            raw = pod(name, name)
+            raw["metadata"]["labels"] = {"group": group}
+            server.put("v1", "pods", raw)
+        made = Waking(server)
+        made.gang_labels = ("group",)
+        await made.start()
+        server.put("v1", "pods", pod("unrelated"))
+        await asyncio.sleep(10)
+        assert made.requeued() == set()
+        (gone,) = (raw for raw in server.store.select(("", "pods")) if raw["metadata"]["name"] == "b")
+        if ending == "deleted":
+            server.remove("v1", "pods", "b", "default")
+        else:
+            server.put("v1", "pods", gone | {"status": {"phase": "Failed"}})
+        await asyncio.sleep(1)
+        assert made.requeued() == {"a"}
+        await made.stop()
+
+    run()
