@@ -92,6 +92,9 @@ def test_a_pod_of_lower_priority_does_not_get_them_first(preemption: str) -> Non
     async def test(scene: Preempting) -> None:
         assert await scene.named("rival") == []
         assert await scene.named("high") == ["n1"]
+        uid = scene.pod("high")["metadata"]["uid"]
+        binding = {"PodName": "high", "PodNamespace": "default", "PodUID": uid, "Node": "n1"}
+        assert (await scene.post("bind", binding))["Error"] == ""
 
     beside(test, preemption=preemption)
 

@@ -190,6 +190,8 @@ class ClusterBinder:
             forget(self._state, claim_allocations, pod)
         if failed is not None and self._reservations is not None:
             self._reservations.not_bound(pod)
+            # Without a write there is no event, and only the kube-scheduler of this Pod learns of it.
+            self._reservations.lifted()
         return failed
 
     async def _granted(self, pod: Pod, node: str) -> Decision:

@@ -40,6 +40,19 @@ async def test_a_pod_whose_bind_failed_does_not_count_on_the_node() -> None:
 
 
 @in_virtual_time
+async def test_a_bind_that_fails_before_its_first_write_says_that_its_devices_are_free() -> None:
+    """No event tells so, and another kube-scheduler may have a Pod that was refused for them."""
+    made = await cluster(claim("c"), pods=(pod("p", "c"),))
+    await made.reservations.reserve(made.state.pods["default", "p"], ["n1"])
+    taken: list[set[str]] = []
+    made.reservations.lifted = lambda: taken.append(made.taken())
+    made.server.faults.append(Fault(on("PATCH", "resourceclaims/c"), status=403))
+    assert await made.bind("p") is not None
+    assert taken == [set()]
+    await made.stop()
+
+
+@in_virtual_time
 async def test_a_bind_of_a_pod_that_is_gone_ends_what_was_kept() -> None:
     """Deleted while its filter was answered."""
     made = await cluster(claim("c"), pods=(pod("p", "c"),))
