@@ -17,7 +17,7 @@ from app.core.placement.node_result import NodeResult
 from app.core.state.nominations import Nomination
 from app.core.state.state import State
 
-_MOST = 100
+_MOST = 16
 """Pods whose candidates are remembered: kube-scheduler chooses at once."""
 
 
@@ -33,12 +33,12 @@ class NominatedHolds:
         self._state = state
         self._seconds = seconds
         self._lifted = lifted
-        self._candidates: OrderedDict[str, Mapping[str, Nomination]] = OrderedDict()
+        self._candidates: OrderedDict[str, tuple[Pod, Mapping[str, NodeResult]]] = OrderedDict()
         self._held: dict[str, Nomination] = {}
 
     def answered(self, pod: Pod, answers: Mapping[str, NodeResult]) -> None:
         """Preempt has named these nodes. ``answers``: how the Pod fits there without the victims."""
-        self._candidates[pod.meta.uid] = {node: _hold(pod, answer) for node, answer in answers.items()}
+        self._candidates[pod.meta.uid] = (pod, answers)
         self._candidates.move_to_end(pod.meta.uid)
         while len(self._candidates) > _MOST:
             self._candidates.popitem(last=False)
@@ -63,16 +63,17 @@ class NominatedHolds:
         held = self._held.get(uid)
         if held is not None and held.node != node:
             self._end(uid, held)
-        chosen = self._candidates.get(uid, {}).get(node or "")
-        if chosen is None:
+        pod, answers = self._candidates.get(uid, (None, {}))
+        answer = answers.get(node or "")
+        if pod is None or answer is None:
             return
         del self._candidates[uid]
-        known = self._state.pods.get(chosen.pod)
+        known = self._state.pods.get(pod.meta.key)
         waits = known is not None and known.meta.uid == uid and not (known.node_name or known.finished)
-        if waits and chosen.pod not in self._state.nominations:
-            self._state.hold(chosen)
-            self._held[uid] = chosen
-            asyncio.get_running_loop().call_later(self._seconds, self._end, uid, chosen)
+        if waits and pod.meta.key not in self._state.nominations:
+            hold = self._held[uid] = _hold(pod, answer)
+            self._state.hold(hold)
+            asyncio.get_running_loop().call_later(self._seconds, self._end, uid, hold)
 
     def _forget(self, uid: str) -> None:
         """The Pod is gone, and with it what the state has held."""

@@ -30,12 +30,15 @@ INCURABLE = frozenset(
 )
 """Codes of misfits that other Pods do not cause: the node has no such devices."""
 
+MAX_KEPT = 4096
+"""Allocations in the answers for one Pod: it may have thousands of claims, and thousands of candidates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A candidate: the UIDs of the victims, and how many of these violate a budget.
 
-    ``answer``: how the Pod fits without them, for one that helps.
+    ``answer``: how the Pod fits without them, for one that helps; not for the last of thousands.
     """
 
     victims: tuple[str, ...]
@@ -44,7 +47,13 @@ class Candidate:
 
 
 def helpful_candidates(
-    state: State, pod: Pod, candidates: Mapping[str, Candidate], rules: Rules, *, add_victims: bool
+    state: State,
+    pod: Pod,
+    candidates: Mapping[str, Candidate],
+    rules: Rules,
+    *,
+    add_victims: bool,
+    kept: int = MAX_KEPT,
 ) -> Iterator[tuple[str, Candidate]]:
     """The candidates on whose nodes the Pod's claims fit without the victims.
 
@@ -53,6 +62,7 @@ def helpful_candidates(
         candidates: by node.
         add_victims: if the given victims do not suffice, adds a minimal set of other Pods of the node
             that hold devices. Otherwise such a node is left out.
+        kept: allocations in all answers; those of later candidates are left out.
 
     Cost: a search for each candidate; with ``add_victims`` that of ``plan_preemption`` for those that fail.
     """
@@ -66,13 +76,14 @@ def helpful_candidates(
         stage.remove(victims)
         answer = evaluation.answer(node)
         stage.restore(victims)
-        fits = answer.verdict == "fits"
-        if fits and candidate.victims:
-            yield node, replace(candidate, answer=answer)
-        elif not fits and add_victims:
-            more = _with_more(state, pod, node, candidate, rules)
-            if more is not None:
-                yield node, more
+        helps: Candidate | None = None
+        if answer.verdict != "fits":
+            helps = _with_more(state, pod, node, candidate, rules) if add_victims else None
+        elif candidate.victims:
+            helps = replace(candidate, answer=answer)
+        if helps is not None:
+            kept -= len(evaluation.claims)
+            yield node, helps if kept >= 0 else replace(helps, answer=None)
 
 
 def hosts_of_victims(state: State, pod: Pod) -> frozenset[str]:

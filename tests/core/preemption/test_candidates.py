@@ -57,6 +57,17 @@ def test_for_a_node_without_victims_they_are_found_or_it_is_left_out(cluster: Cl
     assert helpful(cluster, wants, nodes, add=True) == {"low": victims("low")}
 
 
+def test_only_so_many_answers_are_kept(cluster: Cluster) -> None:
+    """They are for the holds of devices. A Pod may have thousands of claims, and of candidates."""
+    wants, state = cluster.wanting("wants"), cluster.state
+    candidates = {"free": victims("plain"), "low": victims("low")}
+    found = helpful_candidates(state.fork(), wants, candidates, RULES, add_victims=False, kept=1)
+    answers = {node: candidate.answer for node, candidate in found}
+    assert answers.keys() == {"free", "low"}
+    assert answers["free"] is not None
+    assert answers["low"] is None
+
+
 def test_a_pod_that_is_going_already_makes_room(cluster: Cluster) -> None:
     cluster.node("a", 1)
     cluster.running("going", "a", ["d0"], priority=1000, deletionTimestamp="2026-01-01T00:00:00Z")
