@@ -22,6 +22,12 @@ MAX_HEADERS = 100
 MAX_PIECES = 1_000
 MIN_PIECE_BYTES = 64
 """On average, of a body in more than MAX_PIECES: chunks of one byte cost a microsecond for each byte."""
+MAX_WAITING = 16
+"""Requests of one connection that wait for the response to an earlier one."""
+_PARSED_BYTES = 16 * 1024
+"""Bytes parsed between two looks at what they contain: the event loop reads 256 kB at once, which may be
+11,000 requests or 60,000 fields.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class Connection(HttpToolsProtocol):
         self._peer: ClientCertificate | None = None
         self._trusted = False
         self._refused = False
+        self._last_words = b""
         # When the current message began (None between messages), and when its head was complete.
         self._coming_since: float | None = None
         self._head_done_at: float | None = None
@@ -70,16 +77,23 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused or self.transport.is_closing():
-            return
+        for begin in range(0, len(data), _PARSED_BYTES):
+            if self._refused or self.transport.is_closing():
+                return
+            self._parse(data[begin : begin + _PARSED_BYTES])
+
+    def _parse(self, data: bytes) -> None:
         if self._coming_since is None:
             # Also for bytes that do not begin a message, such as endless empty lines.
             self._begin()
         if self._head_done_at is None:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_done_at is None and self._head_bytes > self._bounds.head_bytes and not self._refused:
+        if self._head_done_at is None and self._head_bytes > self._bounds.head_bytes:
             self._refuse(431, "HeadersTooLarge", f"the head is larger than {self._bounds.head_bytes} bytes")
+        elif self._coming_since is not None and len(self.headers or ()) > MAX_HEADERS:
+            # Those behind the last chunk of a body count as well: they are kept beside those of the head.
+            self._refuse(431, "HeadersTooLarge", f"the request has more than {MAX_HEADERS} fields")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -89,6 +103,8 @@ class Connection(HttpToolsProtocol):
         self.scope["extensions"] = extensions
 
     def on_headers_complete(self) -> None:
+        if self._refused:
+            return  # this came in one piece with what was refused
         self._head_done_at = self.loop.time()
         # Otherwise a whole request in one piece would count as a head.
         self._head_bytes = 0
@@ -98,6 +114,9 @@ class Connection(HttpToolsProtocol):
         elif size > self._bounds.head_bytes or len(self.headers) > MAX_HEADERS:
             text = f"the head is larger than {self._bounds.head_bytes} bytes or {MAX_HEADERS} fields"
             self._refuse(431, "HeadersTooLarge", text)
+        elif len(self.pipeline) >= MAX_WAITING:
+            text = f"more than {MAX_WAITING} requests wait for their responses on this connection"
+            self._refuse(429, "TooManyRequests", text)
         else:
             super().on_headers_complete()
 
@@ -119,7 +138,11 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        is_last = not self.pipeline
         super().on_response_complete()
+        if self._last_words and is_last and not self.transport.is_closing():
+            self._part(self._last_words)
+            return
         # A body that no handler waits for may still arrive.
         if self._coming_since is None:
             self._settle()
@@ -183,13 +206,24 @@ class Connection(HttpToolsProtocol):
         self._trusted = True
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Sends an error on the connection and closes it: the rest of the stream cannot be parsed."""
+        """Sends an error on the connection and closes it: the rest of the stream cannot be parsed.
+
+        The responses to requests before come first: a client takes responses in the order of its requests.
+        """
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
+        answer = _answer(status, orjson.dumps(error_body(code, message)))
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        if cycle is None or cycle.response_complete or not cycle.response_started:
-            self.transport.write(_answer(status, orjson.dumps(error_body(code, message))))
+        if self.pipeline:
+            self._last_words = answer
+        elif cycle is None or cycle.response_complete or not cycle.response_started:
+            self._part(answer)
+        else:
+            self.transport.close()
+
+    def _part(self, answer: bytes) -> None:
+        self.transport.write(answer)
         self.transport.close()
 
 

@@ -6,6 +6,8 @@ import resource
 
 import pytest
 
+from app.server.connection import MAX_WAITING
+from tests.attack.loop_meter import LoopMeter
 from tests.server.conftest import FILTER, Client, Listening, run
 
 QUICK = {"header_timeout_seconds": 0.5, "body_timeout_seconds": 0.5, "write_timeout_seconds": 0.5}
@@ -38,6 +40,12 @@ async def asks_filter(client: Client) -> None:
             400,
             "PiecesTooSmall",
         ),
+        (
+            b"POST /scheduler/filter HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: 1\r\n" * 20_000,
+            431,
+            "HeadersTooLarge",
+        ),
         (b"CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "InvalidHTTP"),
         (b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "InvalidHTTP"),
     ],
@@ -50,6 +58,7 @@ async def asks_filter(client: Client) -> None:
         "many headers",
         "two lengths",
         "chunks of one byte",
+        "many fields behind a body",
         "proxy request",
         "URL that is no text",
     ],
@@ -61,6 +70,42 @@ def test_what_is_no_request_is_refused_in_the_form_of_all_errors(sent: bytes, st
         answer = await client.answer()
         assert (answer.status, answer.error) == (status, code)
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert await client.ended() == b""
+
+    run(evaluation)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /livez HTTP/1.1\r\n\r\n" * 11_000,
+        b"GET /livez HTTP/1.1\r\n" + b"a:\r\n" * 60_000,
+        b"POST /livez HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a:\r\n" * 60_000,
+    ],
+    ids=["requests", "fields", "fields behind a body"],
+)
+def test_what_comes_in_one_piece_is_parsed_only_up_to_a_bound(sent: bytes) -> None:
+    meter = LoopMeter()
+
+    async def evaluation(server: Listening) -> None:
+        client = await server.connect()
+        with meter.measuring():
+            # The client's own turns count too: it sends, and reads in one call.
+            await client.send(sent)
+            await client.ended()
+
+    run(evaluation)
+    assert meter.most_calls < 16_000, meter.where
+
+
+def test_of_many_requests_at_once_the_first_ones_are_answered_in_order() -> None:
+    async def evaluation(server: Listening) -> None:
+        client = await server.connect()
+        await client.send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500)
+        statuses = [(await client.answer()).status for _ in range(MAX_WAITING + 1)]
+        assert statuses == [200] * (MAX_WAITING + 1)
+        refused = await client.answer()
+        assert (refused.status, refused.error) == (429, "TooManyRequests")
         assert await client.ended() == b""
 
     run(evaluation)
