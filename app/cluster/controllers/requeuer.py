@@ -207,6 +207,8 @@ class Requeuer:
         trial = RequeueTrial(self._state, self._rules)
         helpless: list[tuple[RefusedPod, int]] = []
         for refused, pod in waiting:
+            # Each of thousands of Pods may take less than a slice, and so not wait at all.
+            await time_slice.yield_if_due()
             node = await self._node_for(trial, refused, pod, helpless)
             if node is None or not self._refused.stands(refused):
                 continue

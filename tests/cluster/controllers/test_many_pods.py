@@ -1,8 +1,11 @@
 """Thousands of refused Pods, victims and reservations: controllers look at them in short steps."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
 from app.cluster.controllers.reconciler import Reconciler
+from app.cluster.controllers.requeuer import Requeuer
 from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
@@ -10,7 +13,8 @@ from app.core.placement.rules import Rules
 from app.core.preemption.candidates import hosts_of_victims
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
-from tests.objects import claim, pod
+from tests.attack.loop_meter import LoopMeter
+from tests.objects import claim, device_class, node, pod, slice_of
 from tests.pausing import Meter
 
 MANY = 3_000
@@ -23,8 +27,8 @@ def refused() -> RefusedPods:
     return found
 
 
-def _pod(name: str, priority: int = 0, node: str = "") -> Pod:
-    raw: Any = pod(name)
+def _pod(name: str, priority: int = 0, node: str = "", claims: Sequence[str] = ()) -> Pod:
+    raw: Any = pod(name, *claims)
     raw["spec"] |= {"priority": priority} | ({"nodeName": node} if node else {})
     item = parse(raw)
     assert isinstance(item, Pod)
@@ -57,6 +61,26 @@ def test_refused_pods_are_gone_through_with_pauses() -> None:
     pods.open_everywhere()
     meter.measure(lambda: pods.waiting(State()))
     assert meter.most < 2 * MANY, meter.where
+
+
+def test_refused_pods_that_still_fit_nowhere_are_tried_in_short_turns() -> None:
+    state, meter = State(), LoopMeter()
+    objects = [device_class(), node("n1"), slice_of("n1"), *(claim(f"c{number}") for number in range(500))]
+    for raw in objects:
+        item = parse(raw)
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    requeuer = Requeuer(cast("Any", None), state, Rules(SelectorCache(), str))
+
+    async def look() -> None:
+        for number in range(500):
+            requeuer.refused(_pod(f"p{number}", claims=(f"c{number}",)), 0)
+        with meter.measuring():
+            await asyncio.create_task(requeuer._look())
+
+    asyncio.run(look())
+    assert requeuer.looked_at == 500
+    assert meter.most_calls < 25_000, meter.where
 
 
 def test_victims_are_looked_for_with_pauses() -> None:
