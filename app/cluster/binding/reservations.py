@@ -36,6 +36,7 @@ from app.core.state.double_allocations import double_allocations, overdrawn
 from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
+from app.event_loop.time_slice import TimeSlice
 
 DEFAULT_SECONDS = 60.0
 RESTORED_SECONDS = 600.0
@@ -259,7 +260,9 @@ class Reservations:
         They have ``RESTORED_SECONDS``. Needs a complete state. Cost: O(Pods), and a search for each such Pod.
         """
         waiting = [pod for pod in self._state.pods.values() if pod.nominated_node and _waits(pod)]
+        time_slice = TimeSlice(asyncio.get_running_loop().time)
         for pod in sorted(waiting, key=lambda pod: (-pod.priority, pod.meta.created or "", pod.meta.key)):
+            await time_slice.yield_if_due()  # the decisions about each may take less than a slice
             if not self._still_waits(pod):
                 continue
             await self.reserve(pod, (pod.nominated_node,))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import chain
 
 import pytest
 
@@ -11,6 +12,7 @@ from app.cluster.informers.informer import Deleted, Event, ObjectKey, Replaced, 
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from tests.attack.loop_meter import LoopMeter
 from tests.cluster.binding.kept import Kept
 from tests.cluster.virtual_time import in_virtual_time
 from tests.objects import allocation, claim, device, pod, slice_of
@@ -199,6 +201,22 @@ async def test_a_new_process_begins_with_the_pods_that_have_a_node_already() -> 
     assert (await kept.reserve("q", "n2")).nodes == ()
     await asyncio.sleep(RESTORED_SECONDS - 1)
     assert kept.takes("p", "n2") == [("c", "d0")]
+
+
+def test_many_pods_that_have_a_node_already_are_restored_in_short_turns() -> None:
+    pods = [
+        (chosen_for(pod(f"p{number}", f"c{number}"), f"n{number % 50 + 1}"), claim(f"c{number}"))
+        for number in range(300)
+    ]
+    kept, meter = Kept(*chain.from_iterable(pods), devices=(8,) * 50), LoopMeter()
+
+    async def restored() -> None:
+        with meter.measuring():
+            await asyncio.create_task(kept.reservations.restore())
+
+    asyncio.run(restored())
+    assert len(kept.taken()) == 300
+    assert meter.most_calls < 8_000, meter.where
 
 
 @in_virtual_time
