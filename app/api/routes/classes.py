@@ -15,7 +15,7 @@ from app.api.responses import json_response, one_by_one
 from app.api.service import Service, ServiceOf
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
-from app.core.pauses import paced
+from app.core.pauses import FEW, in_order, paced
 from app.core.selectors import CelError, Selector, cel_features
 from app.core.state.device_views import STATES, DeviceState, DeviceViews
 from app.core.state.state import State
@@ -38,11 +38,12 @@ async def classes(
     """Cost: O(devices), and for each class one evaluation for each different set of attributes."""
     service.require_synced()
     state = service.state.fork()
-    chosen = sorted(
-        item.meta.name
-        for item in state.classes.values()
+    found = (
+        (item.meta.name,)
+        for item in paced(state.classes.values(), FEW)
         if is_named(name, item.meta.name) and (labels is None or labels.matches(item.meta.labels))
     )
+    chosen = await service.time_slice().run(lambda: [own for (own,) in in_order(found)])
     start = bisect_right(chosen, cursor) if cursor else 0
     page = chosen[start : start + limit]
     following = page[-1] if start + limit < len(chosen) else None

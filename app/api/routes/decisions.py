@@ -2,22 +2,26 @@
 
 from dataclasses import asdict, replace
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.cursors import Cursor, cursor_after
 from app.api.errors import HttpError
+from app.api.history import Decision
 from app.api.listing import Limit
 from app.api.models.records import DecisionPage
 from app.api.parameters import whole_number
 from app.api.query import Namespace
-from app.api.responses import json_response
+from app.api.responses import ListResponse, encoded
 from app.api.service import ServiceOf
-from app.api.shown_names import shown_names
+from app.api.shown_names import ShownNames, shown_names
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+_AT_ONCE = 8
+"""Decisions encoded between two pauses."""
 
 
 @router.get(
@@ -47,7 +51,14 @@ async def decisions(
         for entry in service.history.before(before)
         if namespace in ("", entry.namespace) and name in ("", entry.name) and names.sees(entry.namespace)
     )
+    # Read in one step: decisions are made at every pause.
     items = list(islice(matching, limit + 1))
     following = str(items[limit - 1].number) if len(items) > limit else None
-    shown = [asdict(replace(item, summary=names.text(item.summary))) for item in items[:limit]]
-    return json_response({"decides": service.decides, "items": shown, "next": cursor_after(following)})
+    time_slice = service.time_slice()
+    shown = await time_slice.run(lambda: encoded((_item(item, names) for item in items[:limit]), _AT_ONCE))
+    head = {"decides": service.decides, "next": cursor_after(following)}
+    return ListResponse(head, "items", shown, time_slice)
+
+
+def _item(decision: Decision, names: ShownNames) -> dict[str, Any]:
+    return asdict(replace(decision, summary=names.text(decision.summary)))

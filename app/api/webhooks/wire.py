@@ -247,7 +247,7 @@ def _nodes(value: Any) -> dict[str, JsonObject]:
     if not isinstance(items, list):
         raise _malformed("must be a NodeList", "Nodes")
     found: dict[str, JsonObject] = {}
-    for index, item in enumerate(items):
+    for index, item in enumerate(paced(items)):
         metadata = item.get("metadata") if isinstance(item, dict) else None
         name = metadata.get("name") if isinstance(metadata, dict) else None
         if not isinstance(name, str):

@@ -8,6 +8,8 @@ from app.core.model.pod import Pod
 from app.core.pauses import paced
 
 PodKey = tuple[str, str]
+_AT_ONCE = 4
+"""Different labels between two pauses: Pods with each may be on all nodes, and have a thousand labels."""
 _Labels = frozenset[tuple[str, str]]
 
 
@@ -50,14 +52,14 @@ class Residents:
     def matching(self, selector: LabelSelector | None, namespaces: Iterable[str] | None) -> Counter[str]:
         """The number of selected Pods on each node that has any; ``namespaces`` is None for all.
 
-        Cost: O(different labels in the namespaces, and nodes with such Pods).
+        Cost: O(different labels in the namespaces, and nodes with such Pods), with pauses.
         """
         total: Counter[str] = Counter()
         if selector is None:
             return total
         for namespace in list(self._counts if namespaces is None else dict.fromkeys(namespaces)):
             # Other tasks may change the counts at a pause.
-            for labels, nodes in paced(list(self._counts.get(namespace, {}).items())):
+            for labels, nodes in paced(list(self._counts.get(namespace, {}).items()), _AT_ONCE):
                 if selector.matches(dict(labels)):
                     total.update(nodes)
         return total
