@@ -21,20 +21,32 @@ class DoubleAllocation:
 def double_allocations(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[DoubleAllocation, ...]:
     """The claims that hold a device of this claim's allocation besides it.
 
-    Ignores admin access, devices that the other claim only may get, and shares of a device. Does not check
-    whether shares together exceed a capacity, which needs the slices.
+    Of each device, these are the ones that got it right before and right after this claim: if thousands had
+    the same device, each would name all others. Ignores admin access, devices that the other claim only may
+    get, and shares of a device. Does not check whether shares together exceed a capacity, which needs the
+    slices.
     Cost: O(devices of the claim times their holders).
     """
     found: list[DoubleAllocation] = []
     for item in allocation.devices:
         pool = taken.get(item.device.pool_id)
         holders = pool.holdings.get(item.device.device, ()) if pool is not None else ()
-        found += [
-            DoubleAllocation(item.device, held.claim)
-            for held in holders
-            if held.claim != claim and _excludes(item, held)
-        ]
+        found += [DoubleAllocation(item.device, rival) for rival in _nearest(holders, claim, item)]
     return tuple(found)
+
+
+def _nearest(holders: Iterable[Holding], claim: ClaimKey, item: AllocatedDevice) -> list[ClaimKey]:
+    """Of the claims that exclude this one, the last before it and the first behind it."""
+    before: list[ClaimKey] = []
+    passed = False
+    for held in holders:
+        if held.claim == claim:
+            passed = True
+        elif _excludes(item, held):
+            if passed:
+                return [*before, held.claim]
+            before = [held.claim]
+    return before
 
 
 def _excludes(item: AllocatedDevice, held: Holding) -> bool:

@@ -12,13 +12,16 @@ from app.cluster.controllers.double_allocations import ForeignAllocations
 from app.cluster.events.claim_events import ClaimEvents
 from app.cluster.events.event_writer import EventWriter
 from app.core.model.allocation import read_allocation
-from app.core.model.resource_claim import FINALIZER
+from app.core.model.parse import parse
+from app.core.model.resource_claim import FINALIZER, ResourceClaim
 from app.core.state.double_allocations import double_allocations
+from app.core.state.state import State
 from app.core.state.taken import PoolTaken, take
 from tests.cluster.binding.cluster import DRA, Cluster, cluster, conditional, names, on, reserved, tell
 from tests.cluster.fake_apiserver import Call, Fault
 from tests.cluster.virtual_time import in_virtual_time
 from tests.objects import allocation, claim, pod
+from tests.pausing import Meter
 
 
 def give(made: Cluster, name: str, device: str) -> None:
@@ -197,6 +200,49 @@ async def test_a_missed_release_is_no_clash_when_the_list_brings_both() -> None:
     assert names(made.claim("a")) == ["d0"]
     assert watch.seen == 0
     await made.stop()
+
+
+def test_of_many_claims_with_the_same_devices_each_is_compared_with_two(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("ERROR")
+    state, meter, told = State(), Meter(), list[str]()
+    watch = ForeignAllocations(state, lambda _claim, text: told.append(text))
+    everything = allocation("n1", *(f"d{number}" for number in range(32)))
+
+    def put(number: int, status: Any) -> None:
+        item = parse(claim(f"c{number}") | {"status": status})
+        assert isinstance(item, ResourceClaim)
+        state.upsert(item)
+        meter.measure(lambda: watch.changed(item.meta.key))
+
+    for number in range(100):
+        put(number, {"allocation": everything})
+    assert (watch.now, watch.seen, len(told)) == (32, 32 * 99, 2 * 32 * 99)
+    for number in range(100):
+        put(number, {"allocation": everything})
+    assert watch.seen == 32 * 99
+    for number in range(1, 99):
+        put(number, {})
+        assert watch.now == 32
+    put(99, {})
+    assert watch.now == 0
+    assert meter.most < 25_000
+
+
+def test_a_whole_device_beside_shares_is_told_once() -> None:
+    state, told = State(), list[str]()
+    watch = ForeignAllocations(state, lambda _claim, text: told.append(text))
+    for _ in range(3):
+        for name, share in (("a", "1"), ("b", "2"), ("w", "")):
+            status = {"allocation": allocation("n1", "d0")}
+            if share:
+                status["allocation"]["devices"]["results"][0]["shareID"] = share
+            item = parse(claim(name) | {"status": status})
+            assert isinstance(item, ResourceClaim)
+            state.upsert(item)
+            watch.changed(item.meta.key)
+    assert (watch.seen, watch.now, len(told)) == (2, 1, 4)
 
 
 def held(**more: Any) -> Any:
