@@ -12,12 +12,12 @@ from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup
 from app.cluster.informers.informer import TOGETHER, Event, Replaced
 from app.cluster.informers.store import Store, usable_key
-from app.core.pauses import received_by
+from app.core.pauses import on_pause, received_by
 from app.core.state.state import State
 from tests.attack.loop_meter import LoopMeter
 from tests.cluster.fake_apiserver import FakeApiServer, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import pod
+from tests.objects import allocation, claim, pod
 from tests.pausing import Meter
 
 MANY = 3_000
@@ -50,6 +50,70 @@ def test_a_list_without_changes_is_applied_in_few_steps_however_long() -> None:
     assert len(feed._state.pods) == MANY - 1
     assert meter.total < 200
     assert [len(parts) for parts in left] == [MANY, MANY - 1]  # to be freed one by one
+
+
+def _holding(name: str, device: str, version: str = "1") -> Any:
+    raw = claim(name) | {"status": {"allocation": allocation("n1", device)} if device else {}}
+    raw["metadata"]["resourceVersion"] = version
+    return raw
+
+
+def _before_and_after() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Claims that are the same, free their device, get one of those, go, and come; a few exchange theirs."""
+    before, after = list[Any](), list[Any]()
+    for number in range(MANY // 10):
+        a, b, c, d = (f"{letter}{number}" for letter in "abcd")
+        before += [_holding(a, a), _holding(b, b), _holding(f"e{number}", ""), _holding(f"f{number}", c)]
+        after += [_holding(a, a, "2"), _holding(b, "", "2"), _holding(f"e{number}", b, "2")]
+        after += [_holding(f"g{number}", f"g{number}", "2"), _holding(f"h{number}", c, "2")]
+        if number < 5:
+            before += [_holding(f"x{number}", f"x{number}"), _holding(f"y{number}", d)]
+            after += [_holding(f"x{number}", d, "2"), _holding(f"y{number}", f"x{number}", "2")]
+    return tuple(before), tuple(after)
+
+
+@pytest.mark.parametrize("is_read_ahead", [True, False])
+def test_a_list_with_many_changes_is_applied_with_pauses_to_the_same_end(is_read_ahead: bool) -> None:
+    before, after = _before_and_after()
+    compared, meter = list[Any](), Meter()
+    feed = Feed(State(), claim_changed=compared.append)
+
+    def apply(event: Replaced) -> None:
+        if is_read_ahead:
+            feed.read_ahead("ResourceClaim", event)
+        feed.handle("ResourceClaim", event)
+
+    for raws in (before, after):
+        meter.measure(lambda raws=raws: apply(Replaced(raws, raws, ())))  # type: ignore[misc]
+    assert feed._state.keys("ResourceClaim") == {_key(raw) for raw in after}
+    assert _taken(feed._state) == _devices(after)
+    assert compared == [_key(raw) for raw in (*before, *after)]
+    assert (meter.most < 20_000) == is_read_ahead, meter.where
+
+
+def test_no_device_seems_free_while_a_list_is_applied() -> None:
+    before, after = _before_and_after()
+    feed, seen = Feed(State()), list[set[str]]()
+    feed.handle("ResourceClaim", Replaced(before, before, ()))
+    assert _taken(feed._state) == _devices(before)
+    with on_pause(lambda _cost: seen.append(_taken(feed._state))):
+        feed.read_ahead("ResourceClaim", Replaced(after, after, ()))
+    assert _taken(feed._state) == _devices(after)
+    assert len(set(map(len, seen))) > 3
+    assert all(_devices(before) & _devices(after) <= taken for taken in seen)
+
+
+def _key(raw: Any) -> tuple[str, str]:
+    return raw["metadata"]["namespace"], raw["metadata"]["name"]
+
+
+def _devices(raws: tuple[Any, ...]) -> set[str]:
+    held = (raw["status"].get("allocation") for raw in raws)
+    return {item["devices"]["results"][0]["device"] for item in held if item}
+
+
+def _taken(state: State) -> set[str]:
+    return {name for pool in state.taken.values() for name in pool.whole}
 
 
 @pytest.mark.parametrize("watch_list", [True, False])
