@@ -8,7 +8,7 @@ devices (see ``Joint.exact``), the result is "unknown".
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,7 +16,7 @@ from app.core.diagnosis import summary
 from app.core.dry_run.joint import Joint, Member, Solved
 from app.core.dry_run.place import PodPlacement, place
 from app.core.model.pod import Pod
-from app.core.pauses import InterruptedWorkError, pause
+from app.core.pauses import InterruptedWorkError, emptied, pause
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -101,7 +101,24 @@ def all_together(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules:
 
 
 def _refused(greedy: Sequence[PodPlacement]) -> tuple[PodPlacement, ...]:
-    return tuple(replace(item, chosen=None) for item in greedy)
+    """Without their nodes, in one step: when time is up, nothing may pause. ``replace`` takes five times as
+    long, for 10,000 Pods 50 ms.
+    """
+    return tuple(
+        [
+            PodPlacement(
+                item.pod,
+                item.claims,
+                item.answers,
+                None,
+                item.summary,
+                item.nodes,
+                item.near_misses,
+                item.groups,
+            )
+            for item in greedy
+        ]
+    )
 
 
 class _Searches:
@@ -143,9 +160,19 @@ class _Searches:
 
 def _members(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules) -> list[Member]:
     """The Pods with the nodes that each fits on alone: on other nodes it never fits."""
+    members: list[Member] = []
+    try:
+        members.extend(_each_alone(state, pods, nodes, rules))
+    except InterruptedWorkError:
+        # Each has kept the results of its searches: the end of this list would free all in one step.
+        emptied(members)
+        raise
+    return members
+
+
+def _each_alone(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules) -> Iterator[Member]:
     kinds: dict[object, int] = {}
     answers: dict[int, dict[str, NodeResult]] = {}
-    members: list[Member] = []
     for index, pod in enumerate(pods):
         evaluation = PodEvaluation(state, pod, rules)
         kind = kinds.setdefault(_kind(pod, evaluation), len(kinds))
@@ -155,8 +182,7 @@ def _members(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rul
             if answer.verdict == "fits":
                 alone[name] = answer
         answers.setdefault(kind, alone)
-        members.append(Member(index, pod, evaluation, kind, alone))
-    return members
+        yield Member(index, pod, evaluation, kind, alone)
 
 
 def _kind(pod: Pod, evaluation: PodEvaluation) -> object:

@@ -17,7 +17,7 @@ from app.core.state.state import State
 from tests.core.diagnosis.inventory import claim, cls, cpu, dev, node, pod, pool, req, template
 from tests.core.dry_run.states import rules, state_with
 from tests.objects import DRIVER
-from tests.pausing import interrupted_after
+from tests.pausing import Meter, interrupted_after, interrupted_once_after
 
 
 def members(number: int, raw: JsonObject) -> list[Pod]:
@@ -122,6 +122,24 @@ def test_when_time_is_up_nothing_is_claimed() -> None:
     assert outcomes[0] == "unknown"
     assert outcomes[-1] == "impossible"
     assert outcomes == sorted(outcomes, reverse=True), "never unknown again with more time"
+
+
+def test_thousands_of_pods_are_refused_in_short_steps() -> None:
+    meter, answers = Meter(), list[GangAnswer]()
+    pods = members(2_000, pod("not-there"))
+    meter.measure(lambda: answers.append(gang(page_job(), pods)))
+    assert [len(answer.placements) for answer in answers] == [2_000]
+    assert answers[0].outcome == "impossible"
+    assert meter.most < 20_000, meter.where
+
+
+def test_what_is_known_of_each_pod_is_freed_with_pauses_when_time_is_up() -> None:
+    pods = members(100, pod(templates=("cat",)))
+    greedy_alone = Meter()
+    greedy_alone.measure(lambda: greedy(page_job(), pods))
+    with interrupted_once_after(greedy_alone.pauses + 1_000) as since:
+        assert gang(page_job(), pods).outcome == "unknown"
+    assert since[0] > 3
 
 
 def test_devices_of_several_nodes_are_no_proof() -> None:
