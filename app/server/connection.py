@@ -25,7 +25,7 @@ MIN_PIECE_BYTES = 64
 MAX_WAITING = 16
 """Requests of one connection that wait for the response to an earlier one."""
 _PARSED_BYTES = 16 * 1024
-"""Bytes parsed between two looks at what they contain: the event loop reads 256 kB at once, which may be
+"""Bytes parsed before what they contain is checked: the event loop reads 256 kB at once, which may be
 11,000 requests or 60,000 fields.
 """
 

@@ -136,9 +136,9 @@ class Feed:
         leave(list(ahead.objects))
 
     def _to_put(self, kind: str, event: Replaced, ahead: "_ReadList") -> Iterator[Mapping[str, Any]]:
-        """What of a list is to be put, once what our own writes have told is forgotten.
+        """The objects of a list that change the state. Knowledge from our own writes is forgotten first.
 
-        That may be lost, and older events may be delivered again.
+        It may be lost, and older events may be delivered again.
         """
         anew = self._state.relisted(event.mark) if kind == "ResourceClaim" else ()
         yield from event.changed

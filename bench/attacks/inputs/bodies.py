@@ -1,7 +1,11 @@
 """Bodies that are large, or that multiply while they are read."""
 
 import asyncio
+import time
 from collections.abc import Callable
+
+import httpx
+import orjson
 
 from bench.attacks.inputs.registry import registry
 from bench.attacks.inputs.requests import JSON, YAML, posted
@@ -79,3 +83,58 @@ async def _webhooks(service: Served) -> str:
         await posted(service, "/scheduler/preempt", head + b'"NodeNameToMetaVictims":{' + victims + b"}}"),
     ]
     return "; ".join(item[:30] for item in found)
+
+
+@attack("20,000 whole nodes that are not known, in filter and prioritize")
+async def _whole_nodes(service: Served) -> str:
+    items = [{"metadata": {"name": f"whole-{index}"}} for index in range(20_000)]
+    claims = [{"name": "c", "resourceClaimName": "none"}]
+    raw = {"metadata": {"name": "x", "namespace": "x", "uid": "x"}, "spec": {"resourceClaims": claims}}
+    body = orjson.dumps({"Pod": raw, "Nodes": {"items": items}})
+    found = [
+        await posted(service, "/scheduler/filter", body),
+        await posted(service, "/scheduler/prioritize", body),
+    ]
+    return "; ".join(item[:30] for item in found)
+
+
+_CHUNKED = b"POST /scheduler/filter HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+
+
+@attack("requests that wait for no response, for 10 s")
+async def _piped(service: Served) -> str:
+    return await _poured(service, b"", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5_000)
+
+
+@attack("fields without end behind a body, for 10 s")
+async def _trailers(service: Served) -> str:
+    return await _poured(service, _CHUNKED, b"a:\r\n" * 60_000)
+
+
+async def _poured(service: Served, head: bytes, more: bytes) -> str:
+    """Sends ``more`` again and again, and reads meanwhile; returns the last of what the service has sent."""
+    url = httpx.URL(service.watched.api)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    last = bytearray()
+
+    async def read() -> None:
+        while data := await reader.read(65_536):
+            last[:] = (last + data)[-400:]
+
+    reading = asyncio.create_task(read())
+    began, sent = time.perf_counter(), 0
+    try:
+        writer.write(head)
+        while time.perf_counter() - began < 10:
+            writer.write(more)
+            async with asyncio.timeout(1):
+                await writer.drain()
+            sent += len(more)
+    except (OSError, TimeoutError):
+        pass  # it is closed, or not read any more
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        writer.transport.abort()
+    took = time.perf_counter() - began
+    return f"{sent >> 20} MiB in {took:.1f} s, then {bytes(last[-60:]).decode(errors='replace')!r}"
