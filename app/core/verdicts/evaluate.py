@@ -112,7 +112,7 @@ def _evaluated(
     if not isinstance(entry, CacheEntry):
         for name in nodes:
             answer = evaluation.answer(name)
-            yield name, _verdict_of(evaluation.explained(answer))
+            yield name, verdict_cache.interned(_verdict_of(evaluation.explained(answer)))
         return
     kept, known_nodes = entry.answers, evaluation.state.nodes
     only_known = evaluation.uniform and evaluation.refusal is None
@@ -124,7 +124,7 @@ def _evaluated(
             continue
         early = None if only_known and name in known_nodes else evaluation.early(name)
         if early is not None:
-            yield name, _verdict_of(early)
+            yield name, verdict_cache.interned(_verdict_of(early))
             continue
         found = kept.get(name)
         if found is None:

@@ -230,6 +230,16 @@ def test_broken_pools_of_200_nodes_are_one_reason(broken: dict[str, Any], told: 
     }
 
 
+def test_nodes_that_are_refused_alike_have_one_answer_without_a_search_too() -> None:
+    """Unknown nodes, and a Pod whose claim does not exist: 100,000 answers would be counted one by one."""
+    state, rules = cluster(), make_rules()
+    put(state, claim("claim-a"))
+    for wanted, names in ((asking("a"), [f"none-{number}" for number in range(50)]), (asking("b"), NODES)):
+        found = dict(verdicts(PodEvaluation(state, wanted, rules), names, VerdictCache(state)))
+        assert found.keys() == set(names)
+        assert len(set(found.values())) == 1
+
+
 @contextmanager
 def changed_at_pause(number: int, change: Callable[[], None]) -> Iterator[list[int]]:
     """Makes the change at the pause of that number; gives how many there were."""
