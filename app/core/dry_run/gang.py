@@ -7,7 +7,6 @@ proven: the search covers all assignments. If the search was cut off, or several
 devices (see ``Joint.exact``), the result is "unknown".
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,7 +15,7 @@ from app.core.diagnosis import summary
 from app.core.dry_run.joint import Joint, Member, Solved
 from app.core.dry_run.place import PodPlacement, place
 from app.core.model.pod import Pod
-from app.core.pauses import InterruptedWorkError, emptied, pause
+from app.core.pauses import InterruptedWorkError, emptied, in_order, paced, pause
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -28,6 +27,8 @@ MAX_TRIED = 20_000
 MAX_HINTED = 16
 """Pods of a dry run for which it is tried, unasked, whether they fit together."""
 _HINT_TRIED = 500
+_AT_ONCE = 8
+"""Pods between two pauses, where each of thousands of nodes is looked at."""
 Outcome = Literal["fits", "impossible", "unknown"]
 Assignment = dict[str, list[Member]]
 
@@ -74,11 +75,14 @@ def place_gang(
         if number == len(greedy):
             return GangAnswer("fits", "placed one by one", tuple(greedy))
         search = _Searches(state, pods, nodes, rules, _refused(greedy))
-        if enough is None or enough >= len(pods):
-            return search.find(len(pods), most_tried)
-        if number < enough:
-            return search.find(enough, most_tried)
-        every = search.find(len(pods), _HINT_TRIED)
+        try:
+            if enough is None or enough >= len(pods):
+                return search.find(len(pods), most_tried)
+            if number < enough:
+                return search.find(enough, most_tried)
+            every = search.find(len(pods), _HINT_TRIED)
+        finally:
+            search.let_go()
         text = f"{number} of {len(pods)} Pods placed one by one"
         return every if every.outcome == "fits" else GangAnswer("fits", text, tuple(greedy))
     except InterruptedWorkError:
@@ -144,6 +148,17 @@ class _Searches:
             text = f"Pod {lonely[0].pod.meta.name} fits on no node, even without the others"
             return GangAnswer("impossible", text, refused)
         search = _Search(Joint(self._state, self._rules), members, enough, most_tried)
+        try:
+            return self._answer(search)
+        finally:
+            search.let_go()
+
+    def let_go(self) -> None:
+        """Frees with pauses what is known of each Pod: the results of its searches."""
+        emptied(self._members)
+
+    def _answer(self, search: "_Search") -> GangAnswer:
+        members, refused = self._members, self._refused
         found = search.run()
         if found is not None:
             text = f"found by trying other nodes, {search.tried} attempts"
@@ -219,10 +234,12 @@ class _Search:
         self._members = members
         self._enough = enough
         self._most = most_tried
-        self._order = sorted(
-            members,
-            key=lambda member: (not member.shared(), len(member.alone), member.kind, member.index),
+        ranks = (
+            (not member.shared(), len(member.alone), member.kind, member.index, place)
+            for place, member in enumerate(paced(members, _AT_ONCE))
         )
+        self._order = [members[place] for *_, place in in_order(ranks)]
+        self._open: dict[str, tuple[int, ...]] = {}
         self._assigned: Assignment = {}
         self._left_out: set[int] = set()
         self._cut_off = False
@@ -242,6 +259,11 @@ class _Search:
             self.proof = f"{text}: every one was ruled out"
         return found
 
+    def let_go(self) -> None:
+        """See ``_Searches.let_go``."""
+        self._assigned.clear()
+        emptied(self._order)
+
     @property
     def _spare(self) -> int:
         """How many more Pods may be left out."""
@@ -253,10 +275,11 @@ class _Search:
 
     def _too_many(self) -> str:
         """Whether there are more Pods of a kind than fit on all nodes, each filled with them only."""
-        counts = Counter(member.kind for member in self._members)
-        for kind, number in counts.items():
-            same = [member for member in self._order if member.kind == kind]
-            needed = number - self._spare
+        by_kind: dict[int, list[Member]] = {member.kind: [] for member in paced(self._members)}
+        for member in paced(self._order):
+            by_kind[member.kind].append(member)
+        for same in paced(by_kind.values(), _AT_ONCE):
+            needed = len(same) - self._spare
             if needed <= 1 or same[0].shared():
                 continue
             room = 0
@@ -346,8 +369,12 @@ class _Search:
         return choices + leave
 
     def _openness(self, node: str) -> tuple[int, ...]:
-        """The kinds of Pods that fit on the node alone."""
-        return tuple(sorted({member.kind for member in self._members if node in member.alone}))
+        """The kinds of Pods that fit on the node alone. O(Pods) once for each node, with pauses."""
+        known = self._open.get(node)
+        if known is None:
+            kinds = {member.kind for member in paced(self._members) if node in member.alone}
+            known = self._open[node] = tuple(sorted(kinds))
+        return known
 
     def _fits(self, node: str, members: Sequence[Member]) -> bool:
         self.tried += 1

@@ -13,6 +13,7 @@ from app.core.dry_run.place import place
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.model.taints import Toleration
 from app.core.state.state import State
 from tests.core.diagnosis.inventory import claim, cls, cpu, dev, node, pod, pool, req, template
 from tests.core.dry_run.states import rules, state_with
@@ -131,6 +132,18 @@ def test_thousands_of_pods_are_refused_in_short_steps() -> None:
     assert [len(answer.placements) for answer in answers] == [2_000]
     assert answers[0].outcome == "impossible"
     assert meter.most < 20_000, meter.where
+
+
+def test_a_search_for_many_kinds_of_pods_takes_short_steps() -> None:
+    meter, outcomes = Meter(), list[str]()
+    state = state_with(node("n"), cls(), pool("n", dev("d")), template("t"))
+    pods = [
+        replace(item, tolerations=(Toleration(f"k{number}", "Exists"),))
+        for number, item in enumerate(members(600, pod(templates=("t",))))
+    ]
+    meter.measure(lambda: outcomes.append(gang(state, pods).outcome))
+    assert outcomes == ["impossible"]
+    assert meter.most < 5_000, meter.where
 
 
 def test_what_is_known_of_each_pod_is_freed_with_pauses_when_time_is_up() -> None:
