@@ -28,7 +28,7 @@ MAX_HINTED = 16
 """Pods of a dry run for which it is tried, unasked, whether they fit together."""
 _HINT_TRIED = 500
 _AT_ONCE = 8
-"""Pods between two pauses, where each of thousands of nodes is looked at."""
+"""Pods between two pauses, each with results for thousands of nodes."""
 Outcome = Literal["fits", "impossible", "unknown"]
 Assignment = dict[str, list[Member]]
 
