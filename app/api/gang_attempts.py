@@ -2,8 +2,7 @@
 
 from collections import OrderedDict
 
-GroupKey = tuple[str, str]
-"""Namespace, and the name of a PodGroup or a label with its value."""
+from app.core.state.group_members import GroupKey
 
 _MOST = 10_000
 

@@ -177,6 +177,7 @@ def _build(
 ) -> _ClusterService:
     """``leases``: a client for the Lease, of the loop that ``line`` keeps; with the role webhooks."""
     state, history = State(), History()
+    state.group_members.group_by(settings.gang_labels)
     rules = replace(rules_of(settings, kubernetes), groups_known=served.pod_group is not None)
     released = hold_times(metrics)
     deciding, feed = None, Feed(state, released=released)

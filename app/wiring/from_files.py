@@ -87,6 +87,7 @@ async def _read(
 ) -> tuple[State, dict[tuple[str, Key], ObjectError]]:
     """Raises: ManifestError."""
     state, broken = State(), dict[tuple[str, Key], ObjectError]()
+    state.group_members.group_by(settings.gang_labels)
     for source, raw in ((name, raw) for name, document in sourced for raw in flatten([document])):
         try:
             item = parse(raw)

@@ -8,11 +8,11 @@ from itertools import islice
 
 from app.api.service import Service
 from app.api.webhooks.companions import roomiest
-from app.api.webhooks.gang import group_of
 from app.core.dry_run.companions import waiting_companions, worth_trying
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.preferences import has_preferences, load, preferences
+from app.core.state.group_members import group_of
 from app.core.verdicts.candidates import ByScore, CopiedScores
 from app.core.verdicts.filter_result import FilterResult
 

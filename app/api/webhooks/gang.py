@@ -18,6 +18,7 @@ from app.core.placement.decision import claim_allocations_of
 from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.plan import terminating
 from app.core.preemption.victims import may_be_evicted
+from app.core.state.group_members import group_of
 from app.core.state.state import State
 
 _TRIES = 3
@@ -30,17 +31,6 @@ class GangChoice:
 
     node: str = ""
     refusal: str = ""
-
-
-def group_of(pod: Pod, labels: Sequence[str]) -> str:
-    """The group of the Pod: its PodGroup, or the first of these labels or annotations that it has."""
-    if pod.group:
-        return pod.group
-    for name in labels:
-        value = pod.meta.labels.get(name) or pod.meta.annotations.get(name)
-        if value:
-            return f"{name}={value}"
-    return ""
 
 
 async def choose_for_gang(
@@ -113,7 +103,7 @@ def _release(service: Service, members: Sequence[Pod], group: str) -> None:
 
 
 def _needed(service: Service, pod: Pod, members: Sequence[Pod]) -> int:
-    """How many of these Pods must have a node so that any may have one. O(Pods)."""
+    """How many of these Pods must have a node so that any may have one. O(Pods of the group)."""
     known = service.state.groups.get((pod.meta.namespace, pod.group)) if pod.group else None
     if known is None:
         return len(members)
@@ -121,12 +111,10 @@ def _needed(service: Service, pod: Pod, members: Sequence[Pod]) -> int:
         return 0
     waiting = {member.meta.uid for member in members}
     placed = sum(
-        other.group == pod.group
-        and other.meta.namespace == pod.meta.namespace
-        and other.meta.uid not in waiting
+        other.meta.uid not in waiting
         and not (other.finished or other.meta.deleted)
         and bool(other.node_name or service.decider.binder.under_way(other.meta.uid))
-        for other in service.state.pods.values()
+        for other in service.state.group_members.of(pod.meta.namespace, pod.group)
     )
     return max(0, known.min_count - placed)
 
@@ -140,15 +128,15 @@ def _is_beside(service: Service, pod: Pod, members: Sequence[Pod], group: str) -
 
 
 def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
-    """The Pod, and the others of the group that wait for a node and are not being bound. O(Pods)."""
-    labels = service.settings.gang_labels
+    """The Pod, and the others of the group that wait for a node and are not being bound.
+
+    Cost: O(Pods of the group).
+    """
     others = [
         other
-        for other in service.state.pods.values()
-        if other.meta.namespace == pod.meta.namespace
-        and other.meta.uid != pod.meta.uid
+        for other in service.state.group_members.of(pod.meta.namespace, group)
+        if other.meta.uid != pod.meta.uid
         and not (other.node_name or other.finished or other.meta.deleted or other.scheduling_gates)
-        and group_of(other, labels) == group
         and service.decider.binder.under_way(other.meta.uid) is None
     ]
     return [pod, *sorted(others, key=lambda other: other.meta.key)]

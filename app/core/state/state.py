@@ -21,6 +21,7 @@ from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import emptied
 from app.core.state.assume_cache import AssumeCache, Assumed
 from app.core.state.extended_resources import ResourceClasses
+from app.core.state.group_members import GroupMembers
 from app.core.state.inventory import Inventory
 from app.core.state.nominations import Nomination
 from app.core.state.pending_users import PendingUsers
@@ -60,6 +61,7 @@ class State:
         self.pods: dict[Key, Pod] = {}
         self.budgets: dict[Key, DisruptionBudget] = {}
         self.groups: dict[Key, PodGroup] = {}
+        self.group_members = GroupMembers()
         self._nominations: dict[Key, Nomination] = {}
         self._matched: frozenset[str] | None = None
         self._matching: Counter[str] = Counter()
@@ -71,7 +73,7 @@ class State:
         other = State()
         other.revision = self.revision
         other.usage = self.usage.fork()
-        # Not residents and pending_users: only filter reads other Pods, on the state itself.
+        # Not residents, pending_users and group_members: only filter reads other Pods, on the state itself.
         other.classes = dict(self.classes)
         other.inventory = self.inventory.fork(other.classes)
         other.resource_classes = self.resource_classes.fork(other.classes)
@@ -193,6 +195,7 @@ class State:
             case "Pod":
                 self.pods.pop(key, None)
                 self.usage.drop(key)
+                self.group_members.drop(key)
                 self.residents.drop(key)
                 self.pending_users.drop(key)
                 self.clear_nomination(key)
@@ -406,6 +409,7 @@ class State:
 
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)
+        self.group_members.put(pod)
         self.pending_users.put(pod)
         # A pending Pod stays on the node that filter has named for it.
         if pod.node_name or pod.finished or pod.meta.deleted is not None:
