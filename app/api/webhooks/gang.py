@@ -170,7 +170,7 @@ async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
 
     kube-scheduler evicts Pods for one Pod, of whose group it knows nothing. Only devices are considered, and
     those that are held for Pods of lower priority are free.
-    Cost: that of ``place_gang`` for a Pod of such a group.
+    Cost: that of ``place_gang`` for a Pod of such a group, for each lower priority in it once more.
     """
     group = group_of(pod, service.settings.gang_labels)
     if not group or pod.group or service.decider.candidates.number == 0:
@@ -179,16 +179,37 @@ async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
     # Before the first pause: what is reserved changes, and this copy does not.
     scratch = _without_holds_of(service, members)
 
-    def planned() -> GangAnswer:
-        leaving = [other for other in paced(scratch.pods.values()) if may_be_evicted(other, pod)]
-        EvictionStage(scratch).remove([*terminating(scratch), *leaving])
-        return place_gang(scratch, members, sorted(scratch.nodes), service.rules, shown=0)
+    def possible() -> bool:
+        return all(
+            _fit_by_eviction(service, scratch.fork(), some, preemptor)
+            for some, preemptor in _by_priority(members)
+        )
 
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     try:
-        answer = await service.webhook_slice(pod.meta.namespace).run(planned, deadline.expired)
+        return await service.webhook_slice(pod.meta.namespace).run(possible, deadline.expired)
     except InterruptedWorkError:
         return True
+
+
+def _by_priority(members: Sequence[Pod]) -> list[tuple[list[Pod], Pod]]:
+    """The members, with the first as the preemptor, and those of each lower priority with those below.
+
+    These cannot evict what the first may: where they do not fit by what they may evict themselves, an
+    eviction for the first would help none of them.
+    """
+    pod = members[0]
+    lower = {member.priority: member for member in members if member.priority < pod.priority}
+    found = [(list(members), pod)]
+    for priority, preemptor in lower.items():
+        found.append(([member for member in members if member.priority <= priority], preemptor))
+    return found
+
+
+def _fit_by_eviction(service: Service, scratch: State, members: Sequence[Pod], preemptor: Pod) -> bool:
+    leaving = [other for other in paced(scratch.pods.values()) if may_be_evicted(other, preemptor)]
+    EvictionStage(scratch).remove([*terminating(scratch), *leaving])
+    answer = place_gang(scratch, members, sorted(scratch.nodes), service.rules, shown=0)
     return answer.outcome != "impossible"
 
 

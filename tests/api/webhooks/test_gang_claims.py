@@ -88,3 +88,35 @@ def test_a_group_passes_over_what_is_held_for_a_pod_of_lower_priority(
         assert answer == {"NodeNameToMetaVictims": asked if helps else {}}
 
     run(inventory(*inventory_of({"a": 1, "b": 1}, gang), victim), question, candidates=1, gang_labels=LABEL)
+
+
+@pytest.mark.parametrize(
+    ("priorities", "helps"), [((1000, 1000), True), ((1000, 0), False), ((1000, 20), True)]
+)
+def test_nobody_is_evicted_for_a_group_whose_other_pods_may_evict_nobody(
+    inventory: Inventory, priorities: tuple[int, int], helps: bool
+) -> None:
+    """The victims have all devices: each Pod of the group needs one of theirs."""
+    gang = gang_of("g", 2, labelled=True)
+    for raw, priority in zip(gang, priorities, strict=True):
+        raw["spec"]["priority"] = priority
+    holders = [holding("a", 10), holding("b", 10)]
+    asked = {"a": {"Pods": [{"UID": "uid-on-a"}], "NumPDBViolations": 0}}
+
+    async def question(service: Asked) -> None:
+        body = {"Pod": gang[0], "NodeNameToMetaVictims": asked, "NodeNameToVictims": None}
+        answer = await service.post("/scheduler/preempt", body)
+        assert answer == {"NodeNameToMetaVictims": asked if helps else {}}
+
+    objects = [*inventory_of({"a": 1, "b": 1}, gang), *(item for pair in holders for item in pair)]
+    run(inventory(*objects), question, candidates=1, gang_labels=LABEL)
+
+
+def holding(node: str, priority: int) -> tuple[JsonObject, JsonObject]:
+    """A running Pod, and its claim with the device of the node."""
+    holder = pod(f"on-{node}", f"of-{node}")
+    holder["spec"] |= {"nodeName": node, "priority": priority}
+    holder["status"] = {"phase": "Running"}
+    user = {"resource": "pods", "name": f"on-{node}", "uid": f"uid-on-{node}"}
+    status = {"allocation": allocation(node, "d0"), "reservedFor": [user]}
+    return holder, claim(f"of-{node}") | {"status": status}
