@@ -37,11 +37,12 @@ from app.cluster.client.errors import (
 )
 from app.cluster.client.fence import Fence
 from app.cluster.client.retrying import Requests, RetryingClient
+from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
-from app.core.placement.decision import ClaimAllocation, Refused, assume, decide, forget
+from app.core.placement.decision import ClaimAllocation, Refused, amounts_of, assume, decide, forget
 from app.core.placement.rules import Rules
 from app.core.state.double_allocations import double_allocations
 from app.core.state.state import State
@@ -215,7 +216,7 @@ class ClusterBinder:
             allocation = claim.allocation
         else:
             allocation = replace(claim_allocation.allocation, timestamp=self._timestamp())
-        return ClaimAllocation(claim_allocation.held, allocation, claim_allocation.fresh)
+        return replace(claim_allocation, allocation=allocation)
 
     async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
         """The result of a bind that must not be executed; None if it must.
@@ -240,6 +241,7 @@ class ClusterBinder:
     ) -> str | None:
         try:
             await self._reserve_all(pod, claim_allocations)
+            await self._write_amounts(pod, amounts_of(claim_allocations))
             if not await self._ready(pod, claim_allocations, deadline):
                 # Claims and reservation stay: the next attempt finds them and continues to wait.
                 return self._ended("waiting", "waiting for devices to become ready (binding conditions)")
@@ -255,6 +257,14 @@ class ClusterBinder:
             await self._undo(claim_allocations, pod)
             return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
         return self._ended("bound", None)
+
+    async def _write_amounts(self, pod: Pod, amounts: tuple[ClaimAmounts, ...]) -> None:
+        """Writes what the devices take of the node, as the in-tree plugin does before the binding.
+
+        What is there from an attempt before is removed: the Pod may have got other devices now.
+        """
+        if amounts or pod.amounts:
+            await self._pods.write_amounts(pod, amounts)
 
     async def _reserve_all(self, pod: Pod, claim_allocations: tuple[ClaimAllocation, ...]) -> None:
         """Writes the claims concurrently, and returns when all writes have ended.
@@ -388,6 +398,7 @@ class ClusterBinder:
         executed: a late write may still take the devices. A PodGroup's allocated claim stays reserved for
         the group, whose other Pods may use it (Unreserve of the in-tree plugin).
         """
+        await self._undo_amounts(claim_allocations, pod)
         loop = asyncio.get_running_loop()
         over = loop.time() + self._fence.write_seconds
         for claim_allocation in reversed(claim_allocations):
@@ -406,6 +417,17 @@ class ClusterBinder:
                     )
                     break
                 await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _undo_amounts(self, claim_allocations: tuple[ClaimAllocation, ...], pod: Pod) -> None:
+        """Removes the amounts from the Pod. What stays, the next bind replaces or removes."""
+        if not amounts_of(claim_allocations):
+            return
+        try:
+            await self._pods.write_amounts(pod, ())
+        except ClusterError as error:
+            log.warning(
+                "Pod %s keeps the amounts of a bind that was undone: %s", "/".join(pod.meta.key), error
+            )
 
     async def _undo_one(
         self, claim_allocation: ClaimAllocation, consumer: ConsumerReference

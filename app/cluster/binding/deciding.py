@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from app.core.pauses import InterruptedWorkError
-from app.core.placement.decision import ClaimAllocation, Refused, decide_on
+from app.core.placement.decision import ClaimAllocation, Refused, amounts_of, decide_on
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.event_loop.time_slice import Deadline, TimeSlice, at_once
@@ -34,7 +34,8 @@ class DecidedNodes:
     """The nodes on which devices were found for one Pod, and why there are none on others.
 
     ``fitting`` has at most one node unless each claim is the Pod's own and not allocated yet: a claim that
-    another Pod may share has to be allocated before that Pod is filtered.
+    another Pod may share has to be allocated before that Pod is filtered. So it has if devices take something
+    of the node.
     """
 
     fitting: dict[str, tuple[ClaimAllocation, ...]] = field(default_factory=dict)
@@ -47,8 +48,15 @@ class DecidedNodes:
             if isinstance(decision, Refused):
                 self.refused[node] = decision.message
                 continue
+            takes = bool(amounts_of(decision))
+            if takes and self.fitting:
+                continue
             self.fitting[node] = decision
-            if len(self.fitting) == number or not all(item.is_undecided(evaluation.pod) for item in decision):
+            if (
+                takes
+                or len(self.fitting) == number
+                or not all(item.is_undecided(evaluation.pod) for item in decision)
+            ):
                 return
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from app.cluster.binding.deciding import Decision, decide_unchanged
 from app.cluster.binding.reservations import Reservations
 from app.core.model.pod import Pod
-from app.core.placement.decision import Refused, decide, forget
+from app.core.placement.decision import Refused, amounts_of, decide, forget
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 
@@ -48,6 +48,7 @@ class MemoryBinder:
                 (claim_allocation.held.claim, claim_allocation.allocation, claim_allocation.held.group)
                 for claim_allocation in claim_allocations
             ],
+            amounts_of(claim_allocations),
         )
         self.results["bound"] += 1
         return None

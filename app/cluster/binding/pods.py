@@ -1,7 +1,7 @@
 """Reads and writes the Pod of a bind."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.cluster.client.discovery import POD
@@ -14,6 +14,7 @@ from app.cluster.client.errors import (
 )
 from app.cluster.client.retrying import Requests
 from app.core.json_object import JsonObject
+from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
@@ -90,6 +91,16 @@ class PodWriter:
         if raw is None:
             raise PodLostError(f"Pod {pod.meta.namespace}/{pod.meta.name} is gone")
         return node_of(raw)
+
+    async def write_amounts(self, pod: Pod, amounts: Sequence[ClaimAmounts]) -> None:
+        """Writes what the Pod's devices take of its node into its status, in place of what is there.
+
+        An empty list, too: that of an attempt before, or of a bind that is undone. The kubelet and
+        kube-scheduler count it, so it has to be there before the Pod has a node. Raises: ClusterError.
+        """
+        status = {"nodeAllocatableResourceClaimStatuses": [item.to_json() for item in amounts]}
+        patch = {"metadata": {"uid": pod.meta.uid}, "status": status}
+        await self._client.patch(POD.path(pod.meta.namespace, pod.meta.name, "status"), patch)
 
     async def bind(self, pod: Pod, node: str, last_look: Callable[[], None]) -> None:
         """Binds the Pod. It is not an error if it is already bound to the node.

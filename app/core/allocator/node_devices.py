@@ -168,9 +168,8 @@ class NodeDevices:
                 return "FeatureDisabled"
             if NODE_OPERATIONS not in self.node.declared_features:
                 return "NodeUnsuited"
-        if device.node_allocatable:
-            # What it takes of the node's CPU or memory would have to be counted beside the Pods' requests
-            # (DRANodeAllocatableResources, alpha), by kube-scheduler too.
+        if device.old_node_allocatable and features.node_allocatable_resources:
+            # What it takes of the node's CPU or memory is not known in the form of Kubernetes 1.36.
             return "Unsupported"
         if device.consumes_counters and not features.partitionable_devices:
             return "FeatureDisabled"

@@ -26,7 +26,7 @@ _CAUSES = {
     "ConstraintNotMet": "without the attribute of a constraint",
     "NodeUnsuited": "requiring a feature that the node has not declared",
     "FeatureDisabled": "requiring a disabled feature",
-    "Unsupported": "with unsupported nodeAllocatableResources",
+    "Unsupported": "with unsupported amounts of the node",
     "OtherNode": "for other nodes only",
     "SelectorFailed": "with a selector error",
 }
@@ -39,7 +39,7 @@ _HEADLINES = {
     "ConstraintNotMet": "node(s) had no devices that satisfy the constraints of {request}",
     "NodeUnsuited": "node(s) did not declare a feature that devices need for {request}",
     "FeatureDisabled": "node(s) had matching devices that need a disabled feature for {request}",
-    "Unsupported": "node(s) had matching devices with unsupported nodeAllocatableResources for {request}",
+    "Unsupported": "node(s) had matching devices with unsupported amounts of the node for {request}",
     "OtherNode": "node(s) had matching devices for other nodes only for {request}",
     "SelectorFailed": "node(s) had devices with selector errors for {request}",
     "SelectorRejected": "node(s) had no matching device for {request}",
@@ -51,8 +51,13 @@ _WITHOUT_NAMES = {
     "PoolInvalid": "node(s) had an invalid resource pool",
     "BindingFailed": "node(s) had devices of claim {claim} that failed to become ready",
     "BindingTimedOut": "node(s) had devices of claim {claim} that were not ready in time",
+    "NodeAllocatableUnknown": "node(s) had devices of claim {claim} with unknown nodeAllocatableResources",
 }
 """For reasons whose message differs from node to node: by a pool, a device, or a driver's message."""
+_INSUFFICIENT = {
+    "InsufficientResources": "Insufficient {}",
+    "ResourcesHeld": "Insufficient {} beside Pods that are being bound",
+}
 _NEAR = frozenset(_CAUSES) | {"TooFewDevices", "BindingFailed", "BindingTimedOut"}
 
 
@@ -61,8 +66,8 @@ def headline(reason: Reason) -> str:
     gpu``. The details in brackets are the same on each node: terms of selectors, taints, names of
     amounts.
     """
-    if reason.code == "InsufficientResources":
-        return f"Insufficient {named(sorted(reason.counts))}"
+    if reason.code in _INSUFFICIENT:
+        return _INSUFFICIENT[reason.code].format(named(sorted(reason.counts)))
     if reason.code in _WITHOUT_NAMES:
         text = _WITHOUT_NAMES[reason.code].format(claim=reason.claim)
         return f"{text}, and request {reason.request} needs all devices" if reason.request else text

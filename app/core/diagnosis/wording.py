@@ -19,7 +19,7 @@ _WORDS = {
     "OtherNode": "for other nodes only",
     "NodeUnsuited": "requiring a feature that the node has not declared",
     "FeatureDisabled": "requiring a disabled feature",
-    "Unsupported": "with unsupported nodeAllocatableResources",
+    "Unsupported": "with unsupported amounts of the node",
     "SelectorFailed": "with a selector error",
 }
 

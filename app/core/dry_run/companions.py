@@ -154,7 +154,7 @@ class _Trial:
         for claim, _, _ in answer.settled:
             claims.setdefault(claim.meta.key, self._state.stored_claim(claim.meta.key))
         pods[pod.meta.key] = self._state.pods.get(pod.meta.key)
-        self._state.settle(pod, answer.node, answer.settled)
+        self._state.settle(pod, answer.node, answer.settled, answer.amounts)
 
     def _take_back(self, claims: dict[Key, ResourceClaim | None], pods: dict[Key, Pod | None]) -> None:
         for kind, before in (("ResourceClaim", claims), ("Pod", pods)):

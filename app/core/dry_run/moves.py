@@ -79,7 +79,7 @@ class Moves:
             if answer is not None and answer.verdict == "fits":
                 pause()
                 after = state.fork()
-                after.settle(again, answer.node, answer.settled)
+                after.settle(again, answer.node, answer.settled, answer.amounts)
                 yield MovedState(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
 
     def _planned(self, step: MovedState, pod: Pod, node: str) -> MovedState | str:

@@ -184,7 +184,7 @@ class Rankings:
 
 def settle(state: State, evaluation: PodEvaluation, chosen: NodeResult) -> None:
     """Changes the state as if the Pod ran on the selected node."""
-    state.settle(evaluation.pod, chosen.node, chosen.settled)
+    state.settle(evaluation.pod, chosen.node, chosen.settled, chosen.amounts)
 
 
 def _claims(evaluation: PodEvaluation) -> tuple[_Claim, ...]:

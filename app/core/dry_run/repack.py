@@ -213,7 +213,7 @@ class _Search:
         state = self._moves.start.state.fork()
         for move in paced(moves, 8):
             self._moves.take_off(state, move.pod)
-            state.settle(move.pod, move.answer.node, move.answer.settled)
+            state.settle(move.pod, move.answer.node, move.answer.settled, move.answer.amounts)
         return state
 
     def _try_fewer(self) -> None:

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from app.core.json_object import JsonObject
 from app.core.model import fields
+from app.core.model.node_allocatable import NodeAllocatable, read_node_allocatable
 from app.core.model.node_selector import NodeSelector, read_node_selector
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Taint, read_taint
@@ -161,7 +162,11 @@ class DeviceCounterConsumption:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device. ``binding_conditions`` is None where the field is absent: in-tree sorts pools by that."""
+    """One device. ``binding_conditions`` is None where the field is absent: in-tree sorts pools by that.
+
+    ``node_allocatable`` is what it takes of the node, by resource; with ``old_node_allocatable`` it is in the
+    form of Kubernetes 1.36, which is not read here.
+    """
 
     name: str
     shape: DeviceShape
@@ -173,7 +178,8 @@ class Device:
     binds_to_node: bool = False
     binding_conditions: tuple[str, ...] | None = None
     binding_failure_conditions: tuple[str, ...] | None = None
-    node_allocatable: Mapping[str, Any] | None = None
+    node_allocatable: Mapping[str, NodeAllocatable] | None = None
+    old_node_allocatable: bool = False
 
     @property
     def allow_multiple_allocations(self) -> bool:
@@ -200,7 +206,8 @@ def read_device(raw: Any, driver: str) -> Device:
         binds_to_node=fields.default(source, "bindsToNode", fields.boolean, otherwise=False),
         binding_conditions=_texts(source, "bindingConditions"),
         binding_failure_conditions=_texts(source, "bindingFailureConditions"),
-        node_allocatable=fields.optional(source, "nodeAllocatableResources", fields.mapping),
+        node_allocatable=fields.optional(source, "nodeAllocatableResources", read_node_allocatable) or None,
+        old_node_allocatable=bool(fields.child(source, "nodeAllocatableResourceMappings")),
     )
 
 

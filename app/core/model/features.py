@@ -18,7 +18,8 @@ class Features:
     """The rules of a cluster: its version, and which parts of resource.k8s.io are on.
 
     The defaults are those of Kubernetes 1.37, but for ``SHOWN_BY_OBJECTS``. A feature that is off refuses the
-    claims and devices that use it, as kube-scheduler does with the feature gate of the same name off.
+    claims and devices that use it, as kube-scheduler does with the feature gate of the same name off;
+    ``node_allocatable_resources`` ignores what devices take of nodes then, as kube-scheduler does.
     ``channel`` is the allocator that kube-scheduler uses with them. Hashable: part of every cache's key that
     depends on it.
     """
@@ -33,6 +34,7 @@ class Features:
     extended_resource: bool = True
     fractional_capacity_range: bool = True
     list_type_attributes: bool = False
+    node_allocatable_resources: bool = True
     optional_node_operations: bool = False
     partitionable_devices: bool = True
     prioritized_list: bool = True
@@ -90,6 +92,7 @@ GATES: dict[str, tuple[str, ...]] = {
     "extended_resource": ("DRAExtendedResource",),
     "fractional_capacity_range": ("DRAFractionalCapacityRange",),
     "list_type_attributes": ("DRAListTypeAttributes",),
+    "node_allocatable_resources": ("DRANodeAllocatableResources",),
     "optional_node_operations": ("DRAOptionalNodeOperations",),
     "partitionable_devices": ("DRAPartitionableDevices",),
     "prioritized_list": ("DRAPrioritizedList",),
@@ -104,7 +107,7 @@ NAMES = {
 }
 """Name in Kubernetes to name here."""
 
-SHOWN_BY_OBJECTS = frozenset({"DRAWorkloadResourceClaims"})
+SHOWN_BY_OBJECTS = frozenset({"DRANodeAllocatableResources", "DRAWorkloadResourceClaims"})
 """Gates without which the API server drops the fields that they are about, and nothing else depends on them.
 
 Objects that have these fields show that the gate is on, so it is taken for on where a version has it off
@@ -116,6 +119,8 @@ def _is_shown(name: str, gate: Gate) -> bool:
     return name in SHOWN_BY_OBJECTS and gate.stage != "none"
 
 
-_SCHEDULER_FEATURES = frozenset({"device_taint_rules", "extended_resource", "workload_resource_claims"})
+_SCHEDULER_FEATURES = frozenset(
+    {"device_taint_rules", "extended_resource", "node_allocatable_resources", "workload_resource_claims"}
+)
 """Those that the allocator does not know."""
 _ALLOCATOR_FEATURES = tuple(name for name in GATES if name not in _SCHEDULER_FEATURES)

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.json_object import JsonObject
 from app.core.model import fields
+from app.core.model.claim_amounts import ClaimAmounts, read_claim_amounts
 from app.core.model.errors import FieldError
 from app.core.model.extended_resources import ResourceRequest, read_resource_requests
 from app.core.model.meta import Meta, read_meta
@@ -18,6 +19,7 @@ from app.core.model.pod_affinity import (
     read_soft_spread,
 )
 from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
+from app.core.model.pod_parts import PodParts, read_claim_users, read_parts
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
 from app.core.pauses import paced_if_many
@@ -34,18 +36,19 @@ ENDED_PHASES = ("Succeeded", "Failed")
 class Pod:
     """A Pod. ``requests`` is what it takes of a node in all: containers, init containers, overhead.
 
-    ``claim_statuses`` maps a pod claim's name to the generated claim, or to None if
-    kube-controller-manager has decided that none is needed. ``extended`` is what its containers ask
-    for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
-    ``preferred_affinity`` are the preferred terms of its node affinity with their weights,
-    ``preferred_terms`` those about other Pods. ``unweighed``: see ``has_unweighed_preferences``, or there are
-    more than ``MAX_PREFERENCES`` of a kind, and these three are empty.
-    ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
-    PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
-    condition PodScheduled, or the condition's reason. ``nominated_node`` is the node that kube-scheduler
-    intends for it. ``generation`` is metadata.generation, 0 if there is none. ``only_on`` are the nodes of
-    kube-scheduler's request for it, None for any: it refuses the others for what is not known here, like
-    volumes.
+    ``claim_statuses`` maps a pod claim's name to the generated claim, or to None if kube-controller-manager
+    has decided that none is needed. ``extended`` is what its containers ask for of extended resources,
+    ``extended_claim`` the claim that a scheduler has made for that. ``preferred_affinity`` are the preferred
+    terms of its node affinity with their weights, ``preferred_terms`` those about other Pods. ``unweighed``:
+    see ``has_unweighed_preferences``, or there are more than ``MAX_PREFERENCES`` of a kind, and these three
+    are empty. ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339),
+    ``group`` the PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message
+    of its condition PodScheduled, or the condition's reason. ``nominated_node`` is the node that
+    kube-scheduler intends for it. ``generation`` is metadata.generation, 0 if there is none. ``only_on`` are
+    the nodes of kube-scheduler's request for it, None for any: it refuses the others for what is not known
+    here, like volumes. ``claim_users`` are the containers that use each of ``claims``, and ``parts`` their
+    resources: None if ``requests`` is all that matters. ``amounts`` is what a scheduler has written of what
+    its devices take of the node, beside ``requests``.
     """
 
     meta: Meta
@@ -72,6 +75,9 @@ class Pod:
     refusal: str = ""
     nominated_node: str = ""
     only_on: frozenset[str] | None = None
+    claim_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: PodParts | None = None
+    amounts: tuple[ClaimAmounts, ...] = ()
     generation: int = field(default=0, compare=False)
 
     @property
@@ -134,9 +140,13 @@ def _spec_parts(meta: Meta, spec: JsonObject) -> dict[str, Any]:
         near = fields.optional(spec, "affinity", lambda raw: read_preferred_terms(raw, meta.namespace)) or ()
         spread = read_soft_spread(spec, meta.labels)
         countless = max(len(affinity.preferred), len(near), len(spread)) > MAX_PREFERENCES
+        extended = read_resource_requests(spec)
+        requests, own = _requests(spec)
         return {
             "claims": claims,
-            "requests": _requests(spec),
+            "claim_users": read_claim_users(spec),
+            "parts": read_parts(spec, own) if claims or extended else None,
+            "requests": requests,
             "required_affinity": affinity.required,
             "scheduler_name": fields.default(spec, "schedulerName", fields.text, ""),
             "priority": fields.default(spec, "priority", fields.integer, 0),
@@ -146,7 +156,7 @@ def _spec_parts(meta: Meta, spec: JsonObject) -> dict[str, Any]:
             "unweighed": countless or has_unweighed_preferences(spec, meta.controller),
             "node_selector": fields.mapped(spec, "nodeSelector", fields.text),
             "tolerations": fields.listed(spec, "tolerations", read_toleration),
-            "extended": read_resource_requests(spec),
+            "extended": extended,
             "scheduling_gates": fields.listed(spec, "schedulingGates", _gate),
             "never_preempts": fields.default(spec, "preemptionPolicy", fields.text, "") == "Never",
             "group": fields.optional(spec, "schedulingGroup", _group) or "",
@@ -173,6 +183,7 @@ def _status_parts(status: JsonObject) -> dict[str, Any]:
             "extended_claim": fields.optional(status, "extendedResourceClaimStatus", _extended_claim),
             "refusal": refusals[0] if refusals else "",
             "nominated_node": fields.default(status, "nominatedNodeName", fields.text, ""),
+            "amounts": fields.listed(status, "nodeAllocatableResourceClaimStatuses", read_claim_amounts),
         }
     except FieldError as error:
         raise error.under("status") from None
@@ -249,8 +260,9 @@ def _resource_requests(raw: Any) -> dict[str, Quantity]:
     )
 
 
-def _requests(spec: JsonObject) -> dict[str, Quantity]:
-    """What the Pod takes of a node: the rule of component-helpers/resource PodRequests.
+def _requests(spec: JsonObject) -> tuple[dict[str, Quantity], dict[str, int]]:
+    """What the Pod takes of a node, and of that its requests as a whole: the rule of
+    component-helpers/resource PodRequests.
 
     Containers and sidecars together, or the largest init container beside the sidecars started
     before it, whichever is more; a request of the Pod as a whole replaces that (for cpu, memory
@@ -271,9 +283,10 @@ def _requests(spec: JsonObject) -> dict[str, Quantity]:
             peak[name] = max(peak.get(name, 0), sidecars.get(name, 0) + amount.nanos)
     for name, nanos in paced_if_many(peak.items()):
         total[name] = max(total.get(name, 0), nanos)
-    total |= _pod_level(spec, total)
+    own = _pod_level(spec, total)
+    total |= own
     _add(total, fields.mapped(spec, "overhead", fields.quantity))
-    return {name: Quantity(nanos) for name, nanos in paced_if_many(total.items())}
+    return {name: Quantity(nanos) for name, nanos in paced_if_many(total.items())}, own
 
 
 def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int]:

@@ -56,7 +56,8 @@ class ResourceSlice:
     """One slice of a pool. The node fields are None or False where the object does not set them.
 
     What some device of it has is found out once, for the pools of all nodes that see the slice: whether it
-    ``has_groups`` (of compatibility), ``draws`` from counters, or has ``binding_conditions``.
+    ``has_groups`` (of compatibility), ``draws`` from counters, has ``binding_conditions``, or
+    ``takes_of_nodes`` (CPU, memory or huge pages).
     """
 
     meta: Meta
@@ -74,6 +75,7 @@ class ResourceSlice:
     has_groups: bool = field(init=False, compare=False, repr=False, default=False)
     draws: bool = field(init=False, compare=False, repr=False, default=False)
     binding_conditions: bool = field(init=False, compare=False, repr=False, default=False)
+    takes_of_nodes: bool = field(init=False, compare=False, repr=False, default=False)
     _reach: DeviceReach | None = field(init=False, compare=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -84,6 +86,8 @@ class ResourceSlice:
                     object.__setattr__(self, "has_groups", True)
             if device.binding_conditions is not None:
                 object.__setattr__(self, "binding_conditions", True)
+            if device.node_allocatable:
+                object.__setattr__(self, "takes_of_nodes", True)
 
     @property
     def pool_id(self) -> PoolId:

@@ -1,6 +1,7 @@
 """Allocated claims: they only restrict the nodes of the Pod."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from app.core.allocator import Reason
 from app.core.allocator.evidence import named
@@ -8,24 +9,70 @@ from app.core.allocator.node_devices import NODE_OPERATIONS
 from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
+from app.core.model.pod import Pod
 from app.core.pauses import paced, paced_if_many
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out, unready_devices
+from app.core.placement.node_amounts import is_mapped, takes_of_node
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.rules import Rules
+from app.core.state.inventory import Inventory
 from app.core.state.taken import ClaimKey
+
+_ELSEWHERE = ("ClaimOnOtherNode", "NodeUnsuited")
+"""Codes of reasons after which in-tree checks no more of a claim."""
 
 
 class AllocatedClaims:
     """The allocated claims of one Pod. ``unusable`` are those that prevent a node, by node."""
 
-    def __init__(self, claims: Sequence[HeldClaim], rules: Rules) -> None:
+    def __init__(self, claims: Sequence[HeldClaim], rules: Rules, inventory: Inventory, pod: Pod) -> None:
         self._rules = rules
+        self._inventory = inventory
+        self._pod = pod
         self._claims = [(held, held.claim.allocation) for held in claims if held.claim.allocation is not None]
         self.unusable: dict[str, tuple[ClaimKey, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._claims)
+
+    @cached_property
+    def take_of_node(self) -> bool:
+        """Whether any of their devices takes CPU, memory or huge pages of its node. O(devices of the pools),
+        once."""
+        if not self._counts:
+            return False
+        held = [allocation for _, allocation in self._claims]
+        return any(takes_of_node(allocation, self._inventory) for allocation in paced_if_many(held))
+
+    @property
+    def _counts(self) -> bool:
+        return self._rules.features.node_allocatable_resources and bool(self._inventory.taking)
+
+    @cached_property
+    def _unshared(self) -> Mapping[ClaimKey, Reason]:
+        """Why claims cannot be used that other Pods use.
+
+        In-tree that is validateNodeAllocatableDRAClaimSharing. O(devices of the pools), once.
+        """
+        if not self._counts:
+            return {}
+        return {
+            held.key: Reason(
+                "ClaimNotShareable",
+                f"node allocatable resource claim {held.claim.meta.name} has a mapped device and cannot be "
+                "shared across pods",
+                "/".join(held.key),
+            )
+            for held, allocation in paced_if_many(self._claims)
+            if self._is_used(held) and is_mapped(allocation, self._inventory)
+        }
+
+    def _is_used(self, held: HeldClaim) -> bool:
+        """Whether others use the claim, and not the Pod or its group."""
+        users = {user.uid for user in held.claim.reserved_for}
+        own = {self._pod.meta.uid} | ({held.group.uid} if held.group is not None else set())
+        return bool(users) and not users & own
 
     def refusal(self, node: Node) -> NodeResult | None:
         """The result if the node cannot use one of the claims: the first reason.
@@ -43,6 +90,9 @@ class AllocatedClaims:
                 text = f"claim {claim}: the node selector of its allocation cannot be evaluated: {error}"
                 broken = Reason("AllocationInvalid", text, claim)
                 return NodeResult(node.name, "invalid", (broken,), curable=False)
+            shared = self._unshared.get(held.key) if reason is None or reason.code not in _ELSEWHERE else None
+            if shared is not None:
+                return NodeResult(node.name, "misfit", (shared,), curable=False)
             if reason is not None:
                 first = first or reason
                 unusable.append(held.key)

@@ -1,9 +1,11 @@
 """The final decision on one Pod and one node, before devices are assumed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from app.core.diagnosis import node_message
 from app.core.model.allocation import Allocation
+from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ConsumerReference
 from app.core.placement.node_result import NodeResult
@@ -16,11 +18,15 @@ from app.core.state.taken import ClaimKey
 
 @dataclass(frozen=True, slots=True)
 class ClaimAllocation:
-    """The allocation of one claim of the Pod; ``fresh`` if the claim was not allocated before."""
+    """The allocation of one claim of the Pod; ``fresh`` if the claim was not allocated before.
+
+    ``amounts`` is what its devices take of the node, if they do.
+    """
 
     held: HeldClaim
     allocation: Allocation
     fresh: bool
+    amounts: ClaimAmounts | None = None
 
     def consumer(self, pod: Pod) -> ConsumerReference:
         """The entry in reservedFor: the Pod, or its PodGroup if the claim is the group's."""
@@ -74,14 +80,22 @@ def decide_on(
 
 def claim_allocations_of(answer: NodeResult, timestamp: str | None) -> tuple[ClaimAllocation, ...]:
     """The allocation of each claim of a Pod on a node that fits; see ``decide``."""
+    amounts = {item.claim: item for item in answer.amounts}
     claim_allocations: dict[ClaimKey, ClaimAllocation] = {}
     for held, allocation in zip(answer.claims, answer.allocations, strict=True):
         fresh = held.claim.allocation is None
         stamp = fresh and allocation.timestamp != timestamp
         given = replace(allocation, timestamp=timestamp) if stamp else allocation
         # A Pod may name a claim twice. In-tree allocates it twice and writes the first result.
-        claim_allocations.setdefault(held.key, ClaimAllocation(held, given, fresh))
+        claim_allocations.setdefault(
+            held.key, ClaimAllocation(held, given, fresh, amounts.get(held.claim.meta.name))
+        )
     return tuple(claim_allocations.values())
+
+
+def amounts_of(claim_allocations: Iterable[ClaimAllocation]) -> tuple[ClaimAmounts, ...]:
+    """What the devices take of the node, claim by claim."""
+    return tuple(item.amounts for item in claim_allocations if item.amounts is not None)
 
 
 def assume(state: State, claim_allocations: tuple[ClaimAllocation, ...], pod: Pod) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.core.allocator import Reason
 from app.core.model.allocation import Allocation
+from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 from app.core.placement.pod_claims import HeldClaim
 from app.core.scoring import ScorePart
@@ -17,10 +18,11 @@ Verdict = Literal["fits", "misfit", "invalid"]
 class NodeResult:
     """The result for one node.
 
-    If it fits, ``claims`` are the Pod's claims on this node, ``allocations`` their allocations in order,
-    and ``score_parts`` the parts of the score. ``curable``: whether evicting Pods from the node could
-    change a misfit. ``searched``: whether the allocator ran. With ``counted_later``,
-    ``PodEvaluation.explained`` computes the reasons.
+    If it fits, ``claims`` are the Pod's claims on this node, ``allocations`` their allocations in order, and
+    ``score_parts`` the parts of the score. ``curable``: whether evicting Pods from the node could change a
+    misfit. ``searched``: whether the allocator ran. With ``counted_later``, ``PodEvaluation.explained``
+    computes the reasons. ``amounts`` is what the devices take of the node's CPU, memory or huge pages.
+    ``of_node``: the result depends on what Pods take of those.
     """
 
     node: str
@@ -33,6 +35,8 @@ class NodeResult:
     curable: bool = True
     searched: bool = False
     counted_later: bool = False
+    amounts: tuple[ClaimAmounts, ...] = ()
+    of_node: bool = False
 
     @property
     def settled(self) -> Iterator[tuple[ResourceClaim, Allocation, ConsumerReference | None]]:

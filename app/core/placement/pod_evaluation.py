@@ -15,6 +15,7 @@ from app.core.allocator import (
     plan_claims,
 )
 from app.core.diagnosis.misfit import explain_misfit
+from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.pod import Pod
 from app.core.pauses import paced, paced_if_many, pause
@@ -25,8 +26,10 @@ from app.core.placement.extended_resources import POD_CLAIM, ExtendedResources, 
 from app.core.placement.holders import with_holders
 from app.core.placement.missing_keys import is_about_a_key, names_of_devices, with_advice
 from app.core.placement.mix_of_claims import device_demand
+from app.core.placement.node_amounts import AmountError, amounts_on
 from app.core.placement.node_checks import check_node
 from app.core.placement.node_result import NodeResult, Verdict
+from app.core.placement.node_room import room_refusal
 from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of, group_has_nodes
 from app.core.placement.rules import Rules
 from app.core.scoring import policy_named, score
@@ -69,7 +72,8 @@ class PodEvaluation:
             self.rules = rules = replace(rules, policy=policy)
         self._policy = policy_named(policy)
         self._demand = device_demand(self._policy, state, rules)
-        self._pinned = AllocatedClaims(self.claims, rules)
+        self._pinned = AllocatedClaims(self.claims, rules, state.inventory, pod)
+        self._counts = rules.features.node_allocatable_resources and state.counts_nodes
 
     def renewed(self, state: State) -> "PodEvaluation":
         """This one, if the state has not changed, so that nothing is planned again; else a new one."""
@@ -102,6 +106,18 @@ class PodEvaluation:
     def uniform(self) -> bool:
         """Whether only the search distinguishes nodes, once they are known."""
         return not self._pinned and not self.rules.node_checks
+
+    def is_of_node(self, name: str) -> bool:
+        """Whether the result depends on what Pods take of the node, before it is searched. O(allocated
+        devices)."""
+        if not self._counts:
+            return False
+        return name in self.state.pledges.watched or self._pinned.take_of_node
+
+    @property
+    def watches(self) -> bool:
+        """Whether ``is_of_node`` may hold for a node."""
+        return self._counts and bool(self.state.pledges.watched or self._pinned.take_of_node)
 
     @cached_property
     def refusal(self) -> tuple[Verdict, tuple[Reason, ...]] | None:
@@ -273,7 +289,11 @@ class PodEvaluation:
                     groups=self.state.matched_attributes,
                     demand=self._demand,
                 )
-                return self._fits(node.name, pools, picked)
+                found = self._fits(node.name, pools, picked)
+                if found.verdict == "misfit" and picked is not outcome:
+                    # The devices that in-tree tries may take less of the node.
+                    return self._fits(node.name, pools, outcome)
+                return found
             case Misfit():
                 return NodeResult(node.name, "misfit", outcome.reasons, searched=True, counted_later=True)
             case Invalid():
@@ -282,8 +302,21 @@ class PodEvaluation:
     def _fits(self, name: str, pools: tuple[Pool, ...], fits: Fits) -> NodeResult:
         new = iter(fits.allocations)
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
+        counted = self._counted(name, allocations) if self._counts else None
+        if counted is not None and counted.verdict != "fits":
+            return counted
+        amounts = counted.amounts if counted is not None else ()
+        of_node = counted is not None
         if not fits.allocations:
-            return NodeResult(name, "fits", claims=self.claims, allocations=allocations, score=0)
+            return NodeResult(
+                name,
+                "fits",
+                claims=self.claims,
+                allocations=allocations,
+                score=0,
+                amounts=amounts,
+                of_node=of_node,
+            )
         assert isinstance(self._plan, Plan)  # noqa: S101 - something has been allocated by it
         groups = self.state.matched_attributes
         prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups, demand=self._demand)
@@ -296,7 +329,29 @@ class PodEvaluation:
             score=found.points,
             score_parts=found.parts,
             searched=True,
+            amounts=amounts,
+            of_node=of_node,
         )
+
+    def _counted(self, name: str, allocations: tuple[Allocation, ...]) -> NodeResult | None:
+        """The result of counting what the Pod takes of the node; None if it does not depend on that.
+
+        Where no device takes anything of the node, kube-scheduler knows as much, unless others' devices do.
+        Cost: O(devices of the claims), each a look through its pool.
+        """
+        state, features = self.state, self.rules.features
+        node, given = state.nodes[name], zip(self.claims, allocations, strict=True)
+        try:
+            amounts = amounts_on(node, self.pod, given, state.inventory, features)
+        except AmountError as error:
+            return NodeResult(name, "invalid", (error.reason,), curable=False, of_node=True)
+        if not amounts and name not in state.pledges.watched:
+            return None
+        by_container = features.version.overhead_by_container
+        refusal = room_refusal(state, self.pod, node, amounts, by_container=by_container)
+        if refusal is None:
+            return NodeResult(name, "fits", amounts=amounts)
+        return NodeResult(name, "misfit", refusal.reasons, curable=refusal.curable, of_node=True)
 
 
 def _resources_of(state: State, pod: Pod, rules: Rules) -> ExtendedResources:

@@ -99,7 +99,7 @@ def plan_preemption(
         found.append(plan)
         stage.remove(plan.victims)
         budgets = budgets.charged(plan.victims)
-        state.settle(pod, plan.node, plan.answer.settled)
+        state.settle(pod, plan.node, plan.answer.settled, plan.answer.amounts)
     return tuple(found)
 
 

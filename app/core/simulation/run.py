@@ -128,7 +128,7 @@ class Simulation:
             self._state.delete("ResourceClaim", claim.meta.key)
             return False
         answer = evaluation.answer(node)
-        self._state.settle(pod, node, [(claim, answer.allocations[0], None)])
+        self._state.settle(pod, node, [(claim, answer.allocations[0], None)], answer.amounts)
         self._count(answer.allocations[0], 1)
         self._expect(job, pod, now, [claim.meta.key])
         self.result.placed[job.kind] += 1

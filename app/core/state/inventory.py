@@ -62,9 +62,10 @@ MAX_VIEWERS = 64
 class Inventory:
     """Nodes and the devices that they can use.
 
-    ``slices`` are as published, the pools include DeviceTaintRules. ``touched`` counts the nodes whose
-    pools were discarded since the start: the work that events have caused. ``reluctant`` are nodes with a
-    taint PreferNoSchedule. ``changes`` logs the changed nodes, taken devices included.
+    ``slices`` are as published, the pools include DeviceTaintRules. ``touched`` counts the nodes whose pools
+    were discarded since the start: the work that events have caused. ``reluctant`` are nodes with a taint
+    PreferNoSchedule. ``changes`` logs the changed nodes, taken devices included. ``taking`` are the slices
+    with devices that take CPU, memory or huge pages of nodes.
     """
 
     def __init__(self, classes: Mapping[str, DeviceClass] | None = None) -> None:
@@ -77,6 +78,7 @@ class Inventory:
         self.slices: dict[str, ResourceSlice] = {}
         self.rules: dict[str, DeviceTaintRule] = {}
         self.reluctant: set[str] = set()
+        self.taking: set[str] = set()
         self.changes = ChangeLog()
         self.touched = 0
         self._tainted: dict[str, ResourceSlice] = {}
@@ -102,6 +104,7 @@ class Inventory:
         other.slices = dict(self.slices)
         other.rules = dict(self.rules)
         other.reluctant = set(self.reluctant)
+        other.taking = set(self.taking)
         other.changes = self.changes.fork()
         other._tainted = dict(self._tainted)
         other._by_node = dict(self._by_node)
@@ -154,6 +157,8 @@ class Inventory:
         self.drop_slice(slice_.meta.name)
         name = slice_.meta.name
         self.slices[name] = slice_
+        if slice_.takes_of_nodes:
+            self.taking.add(name)
         self._sizes.put(slice_)
         self._tainted[name] = tainted
         self._by_pool[slice_.pool_id] = (*self._by_pool.get(slice_.pool_id, ()), name)
@@ -172,6 +177,7 @@ class Inventory:
             return
         self._forget_pool(old.pool_id)
         del self.slices[name], self._tainted[name]
+        self.taking.discard(name)
         self._sizes.drop(old)
         _remove(self._by_pool, old.pool_id, name)
         if old.node_name:

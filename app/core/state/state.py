@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from app.core.model.allocation import Allocation
+from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.device_class import DeviceClass
 from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.disruption_budget import DisruptionBudget
@@ -25,6 +26,7 @@ from app.core.state.group_members import GroupMembers
 from app.core.state.inventory import Inventory
 from app.core.state.nominations import Nomination
 from app.core.state.pending_users import PendingUsers
+from app.core.state.pledges import Pledge, Pledges
 from app.core.state.request_mix import RequestLog, RequestMix
 from app.core.state.residents import Residents
 from app.core.state.taken import ClaimKey, Taken, release, take
@@ -52,6 +54,7 @@ class State:
     def __init__(self) -> None:
         self.revision = 0
         self.usage = Usage()
+        self.pledges = Pledges()
         self.residents = Residents()
         self.pending_users = PendingUsers()
         self.classes: dict[str, DeviceClass] = {}
@@ -73,6 +76,7 @@ class State:
         other = State()
         other.revision = self.revision
         other.usage = self.usage.fork()
+        other.pledges = self.pledges.fork()
         # Not residents, pending_users and group_members: only filter reads other Pods, on the state itself.
         other.classes = dict(self.classes)
         other.inventory = self.inventory.fork(other.classes)
@@ -326,6 +330,29 @@ class State:
             self._note_reserved(allocation)
 
     @property
+    def counts_nodes(self) -> bool:
+        """Whether devices take CPU or memory of nodes, so that Pods without devices matter as well."""
+        return bool(self.inventory.taking or self.usage.with_amounts or self.pledges.watched)
+
+    def pledge(self, uid: str, pledge: Pledge) -> None:
+        """Counts what a Pod takes of a node before an event shows it there; in place of its pledge before."""
+        self.revision += 1
+        self.pledges.put(uid, pledge)
+        if pledge.by_devices:
+            self.inventory.changes.note(pledge.nodes)
+
+    def redeem(self, uid: str) -> bool:
+        """Ends the pledge of a Pod. Returns whether nodes that were refused because of it may fit now."""
+        ended = self.pledges.drop(uid)
+        if ended is None:
+            return False
+        self.revision += 1
+        changed = self.pledges.unblocked_by(ended) | (ended.nodes if ended.by_devices else frozenset())
+        if changed:
+            self.inventory.changes.note(changed)
+        return bool(changed)
+
+    @property
     def nominations(self) -> Mapping[Key, Nomination]:
         """The devices reserved after preemptions, by Pod."""
         return self._nominations
@@ -373,11 +400,12 @@ class State:
         pod: Pod,
         node: str,
         allocations: Iterable[tuple[ResourceClaim, Allocation, ConsumerReference | None]],
+        amounts: tuple[ClaimAmounts, ...] = (),
     ) -> None:
         """Makes the state as if the Pod ran on the node, with these allocations for its claims.
 
-        A claim is reserved for the given consumer, or for the Pod. For states that stand for themselves: a
-        dry run's fork, an inventory from files.
+        A claim is reserved for the given consumer, or for the Pod. ``amounts`` is what its devices take of
+        the node. For states that stand for themselves: a dry run's fork, an inventory from files.
         """
         meta = pod.meta
         itself = ConsumerReference("", "pods", meta.name, meta.uid or f"{meta.namespace}/{meta.name}")
@@ -385,7 +413,7 @@ class State:
             user = consumer or itself
             others = tuple(known for known in claim.reserved_for if known.uid != user.uid)
             self.upsert(replace(claim, allocation=allocation, reserved_for=(*others, user)))
-        self.upsert(replace(pod, node_name=node))
+        self.upsert(replace(pod, node_name=node, amounts=amounts))
 
     def _change_template(self, key: Key, template: ResourceClaimTemplate | None) -> None:
         """What templates have in common is counted as they come and go: there may be thousands."""

@@ -1,9 +1,12 @@
-"""The resources of nodes that Pods use, for the resource check of a dry run."""
+"""The resources of nodes that Pods use, for the resource check of a dry run, and for devices that take
+some."""
 
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from app.core.model.pod import Pod
+from app.core.model.pod_demand import demand_of
 from app.core.pauses import FEW, paced
 
 PodKey = tuple[str, str]
@@ -14,19 +17,26 @@ NOTHING: Mapping[str, int] = MappingProxyType({})
 class Usage:
     """Sums of requests by node, in nano units by resource name, with ``pods`` counted as a resource.
 
-    A Pod counts from the moment it has a node until it has run to its end. Adding and removing
-    cost O(resources a Pod names).
+    A Pod counts from the moment it has a node until it has run to its end. Adding and removing cost
+    O(resources a Pod names). ``by_container``: see ``demand_of``. ``with_amounts`` counts the Pods with
+    devices that take something of their node, by node.
     """
 
     def __init__(self) -> None:
         self._pods: dict[PodKey, tuple[str, Mapping[str, int], int]] = {}
         self._nodes: dict[str, Mapping[str, int]] = {}
+        self._takers: dict[PodKey, str] = {}
+        self.with_amounts: Counter[str] = Counter()
+        self.by_container = False
 
     def fork(self) -> "Usage":
         """A copy that can be changed without this one noticing."""
         other = Usage()
         other._pods = dict(self._pods)
         other._nodes = dict(self._nodes)
+        other._takers = dict(self._takers)
+        other.with_amounts = self.with_amounts.copy()
+        other.by_container = self.by_container
         return other
 
     def put(self, pod: Pod) -> None:
@@ -34,7 +44,10 @@ class Usage:
         self.drop(pod.meta.key)
         if not pod.node_name or pod.finished:
             return
-        requests = requests_of(pod)
+        requests = requests_of(pod, by_container=self.by_container)
+        if pod.amounts:
+            self._takers[pod.meta.key] = pod.node_name
+            self.with_amounts[pod.node_name] += 1
         self._pods[pod.meta.key] = (pod.node_name, requests, pod.priority)
         self._change(pod.node_name, requests, 1)
 
@@ -43,6 +56,11 @@ class Usage:
         counted = self._pods.pop(key, None)
         if counted is not None:
             self._change(counted[0], counted[1], -1)
+        node = self._takers.pop(key, None) if self._takers else None
+        if node is not None:
+            self.with_amounts[node] -= 1
+            if not self.with_amounts[node]:
+                del self.with_amounts[node]
 
     def from_priority(self, priority: int) -> "Usage | None":
         """A copy without the Pods of lower priority, which may be evicted. None if there are none.
@@ -79,6 +97,20 @@ class Usage:
             self._nodes.pop(node, None)
 
 
-def requests_of(pod: Pod) -> dict[str, int]:
-    """The resources of a Pod, itself counted as one of the node's ``pods``."""
-    return {"pods": 10**9} | {name: amount.nanos for name, amount in pod.requests.items()}
+def requests_of(pod: Pod, *, by_container: bool = False) -> dict[str, int]:
+    """The resources of a Pod, itself counted as one of the node's ``pods``.
+
+    With what its devices take, as far as its status shows it: see ``demand_of``.
+    """
+    return {"pods": 10**9} | counted(demand_of(pod, pod.amounts, by_container=by_container))
+
+
+def counted(demand: Mapping[str, int]) -> dict[str, int]:
+    """What a Pod takes, as kube-scheduler counts it: see ``rounded``."""
+    return {name: rounded(name, nanos) for name, nanos in demand.items()}
+
+
+def rounded(name: str, nanos: int) -> int:
+    """An amount as kube-scheduler counts it: whole milli units of CPU, and whole units of the rest."""
+    unit = 10**6 if name == "cpu" else 10**9
+    return -(-nanos // unit) * unit

@@ -62,6 +62,7 @@ def current_entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> Cac
     if (
         not evaluation.uniform
         or evaluation.varies
+        or evaluation.watches
         or not evaluation.missing
         or evaluation.unclaimed is not None
     ):
@@ -117,6 +118,11 @@ def _evaluated(
     kept, known_nodes = entry.answers, evaluation.state.nodes
     only_known = evaluation.uniform and evaluation.refusal is None
     for name in paced(nodes, _FEW):
+        if evaluation.is_of_node(name):
+            answer = evaluation.answer(name)
+            verdict_cache.searches += answer.searched
+            yield name, _verdict_of(evaluation.explained(answer))
+            continue
         found = kept.get(name) if evaluation.uniform else None
         if found is not None:
             verdict_cache.reused += 1
@@ -147,6 +153,9 @@ def _looked_up(
     position = entry.position
     answer = evaluation.answer(name)
     found = verdict_cache.interned(_verdict_of(evaluation.explained(answer)))
+    if answer.of_node:
+        verdict_cache.searches += 1
+        return found
     # An invalid answer names the Pod's own claim.
     if answer.searched and answer.verdict != "invalid":
         verdict_cache.searches += 1

@@ -167,12 +167,12 @@ class SliceLooks:
 
 def _rest(device: Device) -> Hashable:
     """What a search reads of a device beside its shape; None for nothing."""
-    unsupported = bool(device.node_allocatable)
-    if not (device.consumes_counters or device.taints or device.binding_conditions or unsupported):
+    takes = (bool(device.node_allocatable), device.old_node_allocatable)
+    if not (device.consumes_counters or device.taints or device.binding_conditions or any(takes)):
         return None
     taints = tuple((taint.key, taint.value, taint.effect) for taint in device.taints)
     counters = consumption_key(device) if device.consumes_counters else None
-    return counters, taints, bool(device.binding_conditions), unsupported
+    return counters, taints, bool(device.binding_conditions), takes
 
 
 def _is_ambiguous(device: Device, item: ResourceSlice) -> bool:

@@ -45,8 +45,9 @@ class KubernetesVersion:
     ``counters_beside_devices``: one ResourceSlice has both, as only 1.33 and 1.34 allow.
     ``admin_access_label`` is the namespace label that allows adminAccess. ``shows_choice``: kube-scheduler
     writes ``status.nominatedNodeName`` before it waits for volumes or permits (the gate
-    NominatedNodeNameForExpectation).
-    ``allocators`` are the in-tree allocators, the oldest first, and ``cel`` the rules of expressions.
+    NominatedNodeNameForExpectation). ``overhead_by_container``: what devices take of a node for each
+    container counts while the container runs. ``allocators`` are the in-tree allocators, the oldest first,
+    and ``cel`` the rules of expressions.
     """
 
     minor: int
@@ -60,6 +61,7 @@ class KubernetesVersion:
     counters_beside_devices: bool = False
     admin_access_label: str = ADMIN_ACCESS_LABEL
     shows_choice: bool = True
+    overhead_by_container: bool = False
 
     @property
     def name(self) -> str:
@@ -133,6 +135,7 @@ _V1_38 = KubernetesVersion(
     allocators=ALLOCATORS_1_38,
     cel=CEL_1_38,
     gates=gates_of(38),
+    overhead_by_container=True,
 )
 
 VERSIONS = (_V1_33, _V1_34, _V1_35, _V1_36, _V1_37, _V1_38)

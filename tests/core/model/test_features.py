@@ -17,6 +17,7 @@ def test_names_are_those_of_kubernetes() -> None:
         "ExtendedResource",
         "FractionalCapacityRange",
         "ListTypeAttributes",
+        "NodeAllocatableResources",
         "OptionalNodeOperations",
         "PartitionableDevices",
         "PrioritizedList",

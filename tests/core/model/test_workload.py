@@ -139,6 +139,7 @@ def test_a_pod_from_a_template_is_the_pod_that_its_spec_says() -> None:
         "schedulingGates": [{"name": "wait"}],
         "schedulingGroup": {"podGroupName": "g"},
         "overhead": {"cpu": "1"},
+        "resources": {"requests": {"cpu": "2"}},
         "containers": [
             {"name": "c", "resources": {"limits": {"example.com/gpu": 2}, "claims": [{"name": "cat"}]}}
         ],
@@ -161,6 +162,7 @@ def test_a_pod_from_a_template_is_the_pod_that_its_spec_says() -> None:
     unset = {name for name in Pod.__dataclass_fields__ if getattr(alone, name) == getattr(empty, name)}
     # All that a spec can give is given above; these come from a Pod's metadata and status, or a request.
     given_by_status = {"phase", "claim_statuses", "extended_claim", "started", "refusal", "nominated_node"}
+    given_by_status |= {"amounts"}
     assert unset == {"meta", "generation", "only_on"} | given_by_status
 
 

@@ -284,6 +284,14 @@ UNLIKE = {
         device("d", size="big"),
         device("d", size="big") | {"attributes": {"size": {"string": "big"}, "v": {"version": "not one"}}},
     ),
+    "what is taken of the node": (
+        device("d", size="big"),
+        device("d", size="big") | {"nodeAllocatableResources": {"cpu": {"overhead": {"perPod": "1"}}}},
+    ),
+    "what is taken of the node in 1.36": (
+        device("d", size="big"),
+        device("d", size="big") | {"nodeAllocatableResourceMappings": {"cpu": {"allocationMultiplier": "1"}}},
+    ),
     "conditions before binding": (
         device("d", size="big"),
         device("d", size="big") | {"bindingConditions": ["a"], "bindingFailureConditions": ["b"]},
@@ -314,4 +322,5 @@ def test_every_field_of_a_device_has_been_thought_of() -> None:
     seen = {"shape", "consumes_counters", "node_name", "node_selector", "all_nodes", "taints"}
     in_results_only = {"name", "binds_to_node", "binding_failure_conditions"}
     declared = {field.name for field in fields(Device)}
-    assert declared == seen | in_results_only | {"binding_conditions", "node_allocatable"}
+    of_nodes = {"node_allocatable", "old_node_allocatable"}
+    assert declared == seen | in_results_only | {"binding_conditions"} | of_nodes

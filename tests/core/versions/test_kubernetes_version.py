@@ -53,6 +53,7 @@ def test_features_without_a_version_are_those_of_1_37() -> None:
                 "device_binding_and_status",
                 "device_taints",
                 "extended_resource",
+                "node_allocatable_resources",
                 "partitionable_devices",
                 "prioritized_list",
                 "workload_resource_claims",

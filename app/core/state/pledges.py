@@ -1,0 +1,117 @@
+"""What Pods take of nodes before an event shows them there.
+
+Only with devices that take CPU or memory of their node: kube-scheduler does not know of these amounts until
+its watch shows them in the Pod's status, so they are counted here, and beside them all other Pods that it may
+have placed meanwhile.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pledge:
+    """What a Pod takes, in nano units by resource, on the one of ``nodes`` that it will get.
+
+    ``firm``: it has that node. ``by_devices``: some of it is what its devices take.
+    """
+
+    nodes: frozenset[str]
+    demand: Mapping[str, int]
+    firm: bool = False
+    by_devices: bool = False
+
+
+class Pledges:
+    """The pledges, by the UID of the Pod, and the nodes to ``watch``.
+
+    On watched nodes kube-scheduler may count too little: devices of a Pod take something there that it does
+    not know of, or has not known for long. ``blocked`` are nodes that were refused because of pledges.
+    """
+
+    def __init__(self) -> None:
+        self._firm: dict[str, dict[str, Pledge]] = {}
+        self._open: dict[str, Pledge] = {}
+        self._all: dict[str, Pledge] = {}
+        self._watched: dict[str, set[str]] = {}
+        self.blocked: set[str] = set()
+
+    def fork(self) -> "Pledges":
+        """An independent copy. Cost: O(pledges)."""
+        other = Pledges()
+        other._firm = {node: dict(found) for node, found in self._firm.items()}
+        other._open = dict(self._open)
+        other._all = dict(self._all)
+        other._watched = {node: set(users) for node, users in self._watched.items()}
+        return other
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def of(self, uid: str) -> Pledge | None:
+        """The pledge of a Pod."""
+        return self._all.get(uid)
+
+    def put(self, uid: str, pledge: Pledge) -> None:
+        """Adds a pledge, or replaces that of the Pod. O(nodes) for a firm one, O(1) for another."""
+        self.drop(uid)
+        self._all[uid] = pledge
+        if not pledge.firm:
+            self._open[uid] = pledge
+            return
+        for node in pledge.nodes:
+            self._firm.setdefault(node, {})[uid] = pledge
+            if pledge.by_devices:
+                self.watch(node, uid)
+
+    def drop(self, uid: str) -> Pledge | None:
+        """Removes the pledge of a Pod, if there is one. Its nodes are not watched for it any more."""
+        found = self._all.pop(uid, None)
+        if found is None:
+            return None
+        self._open.pop(uid, None)
+        for node in found.nodes if found.firm else ():
+            self.unwatch(node, uid)
+            del self._firm[node][uid]
+            if not self._firm[node]:
+                del self._firm[node]
+        return found
+
+    @property
+    def watched(self) -> Mapping[str, object]:
+        """The nodes to watch."""
+        return self._watched
+
+    def watch(self, node: str, why: str) -> None:
+        """Watches a node, until ``unwatch`` with the same reason."""
+        self._watched.setdefault(node, set()).add(why)
+
+    def unwatch(self, node: str, why: str) -> None:
+        """Ends ``watch``."""
+        users = self._watched.get(node, set())
+        users.discard(why)
+        if not users:
+            self._watched.pop(node, None)
+
+    def firm_on(self, node: str, without: str) -> dict[str, int]:
+        """What Pods that have the node take of it, but the Pod ``without``. O(such Pods)."""
+        return _sum(item for uid, item in self._firm.get(node, {}).items() if uid != without)
+
+    def open_on(self, node: str, without: str) -> dict[str, int]:
+        """What Pods take at most that may get the node, but the Pod ``without``. O(open pledges)."""
+        return _sum(item for uid, item in self._open.items() if uid != without and node in item.nodes)
+
+    def unblocked_by(self, ended: Pledge) -> frozenset[str]:
+        """The nodes that were blocked, and may not be now that a pledge has ended. They are not ``blocked``
+        then."""
+        found = ended.nodes & self.blocked
+        self.blocked -= found
+        return frozenset(found)
+
+
+def _sum(pledges: Iterable[Pledge]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for pledge in pledges:
+        for name, nanos in pledge.demand.items():
+            total[name] = total.get(name, 0) + nanos
+    return total
