@@ -12,17 +12,8 @@ from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
 from app.core.versions import version_named
-from tests.node_allocatable import (
-    claim,
-    evaluation,
-    mapped,
-    slice_of,
-    state_of,
-    taking,
-    using,
-    with_room,
-)
-from tests.objects import DRIVER, allocation, device
+from tests.node_allocatable import evaluation, mapped, state_of, taking, using, with_room
+from tests.objects import DRIVER, allocation, claim, device, slice_of
 
 SHARED = {"allowMultipleAllocations": True, "capacity": {"x/cores": {"value": "8"}}}
 BY_CAPACITY = {"capacityKey": "x/cores", "capacityMultiplier": "1500m"}
