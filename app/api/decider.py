@@ -13,6 +13,7 @@ from app.api.gang_attempts import GangAttempts
 from app.api.node_list_cache import NodeListCache
 from app.api.nominated_looks import NominatedLooks
 from app.cluster.binding.binder import Binder
+from app.cluster.binding.node_pledges import NodePledges
 from app.cluster.binding.nominated_holds import NominatedHolds
 from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
@@ -38,7 +39,7 @@ class Decider:
     ``requeuer`` and ``deallocator`` exist only with a cluster, ``election`` only among replicas. ``events``
     records on Pods why they do not fit, and ``undelivered_claims`` waits for their claims, also with a
     cluster only. ``preemptor``, if enabled, evicts others for them. ``nominated_holds`` are for those for
-    which kube-scheduler does.
+    which kube-scheduler does. ``pledges`` counts what Pods take of nodes, where devices take some.
     """
 
     binder: Binder
@@ -48,6 +49,7 @@ class Decider:
     name_lists: NodeListCache = field(default_factory=NodeListCache)
     gang_attempts: GangAttempts = field(default_factory=GangAttempts)
     nominated_looks: NominatedLooks = field(default_factory=NominatedLooks)
+    pledges: NodePledges | None = None
     requeuer: Requeuer | None = None
     deallocator: Deallocator | None = None
     election: Election | None = None

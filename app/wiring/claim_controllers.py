@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 
 from app.cluster.binding.binder import ClusterBinder
+from app.cluster.binding.node_pledges import NodePledges
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
@@ -42,6 +43,7 @@ class ClaimControllers:
         fence: Fence,
         writer: EventWriter,
         reservations: Reservations,
+        pledges: NodePledges,
     ) -> None:
         manager = settings.field_manager
         self.binder = ClusterBinder(
@@ -53,6 +55,7 @@ class ClaimControllers:
             fence=fence,
             manager=manager,
             reservations=reservations,
+            pledges=pledges,
             wait_seconds=settings.bind_seconds,
         )
         self.deallocator = Deallocator(client, claims, state, alone_with=self.binder.freeing)

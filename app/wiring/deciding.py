@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from app.api.decider import Decider
 from app.api.history import History
 from app.api.webhooks.history_entries import preempt_decisions
+from app.cluster.binding.node_pledges import NodePledges
 from app.cluster.binding.nominated_holds import NominatedHolds
 from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
@@ -63,6 +64,7 @@ class Deciding:
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)
         self._nominated_holds = NominatedHolds(state, settings.preemption_hold_seconds, self._requeuer.lifted)
+        self._pledges = NodePledges(state, rules.features, self._requeuer.lifted)
         self._planned_moves = PlannedMoves(time.monotonic)
         # Among replicas, each term begins with that. Without candidates, filter reserves nothing either.
         self._restored = settings.leader_elect or settings.candidates == 0
@@ -75,6 +77,7 @@ class Deciding:
             fence=self._fence,
             writer=writer,
             reservations=self._reservations,
+            pledges=self._pledges,
         )
         self._preemptor = None
         if settings.preemption == "evict":
@@ -95,6 +98,7 @@ class Deciding:
         return Feed(
             self._state,
             _each(
+                self._pledges.changed,
                 self._reservations.changed,
                 self._nominated_holds.changed,
                 self._requeuer.changed,
@@ -117,6 +121,7 @@ class Deciding:
             self._reservations,
             Candidates(self._settings.candidates),
             planned_moves=self._planned_moves,
+            pledges=self._pledges,
             requeuer=self._requeuer,
             deallocator=self.claims.deallocator,
             election=election_of(

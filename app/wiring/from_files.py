@@ -11,6 +11,7 @@ from app.api.cluster_facts import ClusterFacts
 from app.api.decider import Decider
 from app.api.service import Service, Shutdown
 from app.cluster.binding.memory_binder import MemoryBinder
+from app.cluster.binding.node_pledges import NodePledges
 from app.cluster.binding.reservations import Reservations
 from app.core.model.errors import ObjectError
 from app.core.model.parse import flatten, has_name, parse
@@ -74,7 +75,8 @@ def _recorded(settings: Settings, documents: list[Any]) -> ClusterVersion:
 def _decider(settings: Settings, state: State, rules: Rules) -> Decider:
     reservations = Reservations(state, rules, settings.reservation_seconds)
     binder = MemoryBinder(state, rules, now=now_text, reservations=reservations)
-    return Decider(binder, reservations, Candidates(settings.candidates))
+    pledges = NodePledges(state, rules.features)
+    return Decider(binder, reservations, Candidates(settings.candidates), pledges=pledges)
 
 
 def _read_files(paths: Sequence[str]) -> list[tuple[str, Any]]:

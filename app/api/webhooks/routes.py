@@ -26,6 +26,7 @@ from app.api.webhooks.choice import choose
 from app.api.webhooks.evaluation import NodesEvaluated, claim_to_release, evaluate_nodes, fits_soon
 from app.api.webhooks.gang import choose_for_gang, let_go, may_fit_by_eviction
 from app.api.webhooks.history_entries import bind_decision, filter_decision, gang_decision
+from app.api.webhooks.plain_pods import nodes_with_room, pod_of
 from app.api.webhooks.wire import (
     BINDING_ARGS,
     BINDING_RESULT,
@@ -47,8 +48,8 @@ from app.api.webhooks.wire import (
 from app.core.json_object import JsonObject
 from app.core.model.errors import ObjectError
 from app.core.model.extended_resources import asks_for
-from app.core.model.parse import Object, parse
 from app.core.model.pod import Pod
+from app.core.placement.node_room import HELD
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.preemption.candidates import INCURABLE, helpful_candidates, hosts_of_victims
@@ -80,7 +81,8 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, str(error))))
     if pod is None:
         service.metrics.plain_pods.inc()
-        return json_response(filter_answer(args, _passed_on(service, args, args.names), {}, {}))
+        plain = await nodes_with_room(service, args)
+        return json_response(filter_answer(args, _passed_on(service, args, plain.names), {}, plain.refused))
     _about(pod)
     decider = service.decider
     if decider.undelivered_claims is not None:
@@ -100,6 +102,8 @@ async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first
     decider = service.decider
     decider.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
+    if decider.pledges is not None:
+        decider.pledges.filtered(pod, args.names)
     judging = await evaluate_nodes(service, args, pod, "filter")
     # Read the result before other tasks run.
     result = judging.result
@@ -107,7 +111,11 @@ async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first
     failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
     incurable = None if result.fitting else result.refused_for(INCURABLE)
     _count(service, result)
+    held = result.refused_with(HELD)
     chosen = await choose(service, judging.evaluation, result)
+    if decider.pledges is not None:
+        decider.pledges.filtered(pod, chosen.names)
+        decider.pledges.blocked([*held, *chosen.overtaken] if not chosen.names else ())
     if chosen.names:
         decider.nominated_looks.end(pod)
         decider.passed(pod, chosen.names)
@@ -338,28 +346,10 @@ async def _pod(service: Service, raw: JsonObject) -> Pod | None:
     plain = not _asks_for_devices(raw, service.state)
     if plain and not service.learns_pods:
         return None
-    pod: Object | None = _as_watched(service.state, raw)
-    if pod is None:
-        whole = raw | {"apiVersion": "v1", "kind": "Pod"}
-        pod = await service.webhook_slice().run_short(lambda: parse(whole))
-    assert isinstance(pod, Pod)  # noqa: S101 - by its kind
+    pod = await pod_of(service, raw)
     if service.learns_pods:
         _learn(service.state, pod)
     return None if plain else pod
-
-
-def _as_watched(state: State, raw: Mapping[str, Any]) -> Pod | None:
-    """The Pod from the watch, if it is not older than this: saves parsing it again."""
-    metadata = raw.get("metadata")
-    if not isinstance(metadata, dict):
-        return None
-    name, namespace, version = (metadata.get(key) for key in ("name", "namespace", "resourceVersion"))
-    if not isinstance(name, str) or not isinstance(namespace, str) or not isinstance(version, str):
-        return None
-    known = state.pods.get((namespace, name))
-    if known is None or known.meta.uid != metadata.get("uid") or not version:
-        return None
-    return known if known.meta.is_as_new_as(version) else None
 
 
 def _asks_for_devices(raw: Mapping[str, Any], state: State) -> bool:
@@ -415,6 +405,8 @@ async def _answered_for_gang(
         return None
     service.history.add(gang_decision(service, pod, gang, len(args.names)))
     if gang.node:
+        if service.decider.pledges is not None:
+            service.decider.pledges.filtered(pod, (gang.node,))
         service.decider.nominated_looks.end(pod)
         service.decider.passed(pod, (gang.node,))
         return json_response(filter_answer(args, [gang.node], {}, {}))

@@ -23,6 +23,7 @@ from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter, check_
 from app.cluster.binding.deciding import Decision, decide_unchanged
 from app.cluster.binding.extended_claims import ExtendedClaims
 from app.cluster.binding.field_manager import DEFAULT_MANAGER
+from app.cluster.binding.node_pledges import NodePledges
 from app.cluster.binding.pods import PodLostError, PodWriter, UnknownError
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.discovery import Resource
@@ -37,6 +38,7 @@ from app.cluster.client.errors import (
 )
 from app.cluster.client.fence import Fence
 from app.cluster.client.retrying import Requests, RetryingClient
+from app.core.diagnosis import node_message
 from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
@@ -90,6 +92,7 @@ class ClusterBinder:
             than its ``write_seconds``, since the client sends that timeout (``ApiClient.guarded``).
         manager: see ``ClaimWriter``.
         reservations: the devices that filters have reserved; none by default.
+        pledges: what Pods take of nodes without an event; new ones by default.
     """
 
     def __init__(
@@ -104,8 +107,10 @@ class ClusterBinder:
         wait_seconds: float = 20.0,
         manager: str = DEFAULT_MANAGER,
         reservations: Reservations | None = None,
+        pledges: NodePledges | None = None,
     ) -> None:
         self._client = client = RetryingClient(client)
+        self._pledges = pledges or NodePledges(state, rules.features)
         self._state = state
         self._wait_seconds = wait_seconds
         self._rules = rules
@@ -181,14 +186,16 @@ class ClusterBinder:
             )
         assume(self._state, claim_allocations, pod)
         try:
-            if any(_came_before(claim_allocation, pod) for claim_allocation in claim_allocations):
-                ended = await self._seen_to_run(pod, node)
-                if ended is not None:
-                    return self._ended(*ended)
+            ended = await self._not_to_bind(pod, node, claim_allocations)
+            if ended is not None:
+                if ended[1] is not None:
+                    self._pledges.release(uid)
+                return self._ended(*ended)
             failed = await self._carry_out(pod, node, claim_allocations, deadline)
         finally:
             # By now the claims contain the devices, or the bind has been undone.
             forget(self._state, claim_allocations, pod)
+            self._pledges.bound(pod)
         if failed is not None and self._reservations is not None:
             self._reservations.not_bound(pod)
             # Without a write there is no event, and only the kube-scheduler of this Pod learns of it.
@@ -218,8 +225,22 @@ class ClusterBinder:
             allocation = replace(claim_allocation.allocation, timestamp=self._timestamp())
         return replace(claim_allocation, allocation=allocation)
 
-    async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
+    async def _not_to_bind(
+        self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...]
+    ) -> tuple[str, str | None] | None:
         """The result of a bind that must not be executed; None if it must.
+
+        What the Pod takes of the node counts from the first step on.
+        """
+        full = self._pledges.bind(pod, node, amounts_of(claim_allocations))
+        if full is not None:
+            return "misfit", node_message(full.reasons)
+        if any(_came_before(claim_allocation, pod) for claim_allocation in claim_allocations):
+            return await self._seen_to_run(pod, node)
+        return None
+
+    async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
+        """As ``_not_to_bind``, by where the Pod is.
 
         An earlier bind may have bound the Pod without a watch event yet: failing now would take the
         devices from a running Pod.
@@ -244,6 +265,7 @@ class ClusterBinder:
             await self._write_amounts(pod, amounts_of(claim_allocations))
             if not await self._ready(pod, claim_allocations, deadline):
                 # Claims and reservation stay: the next attempt finds them and continues to wait.
+                self._pledges.release(pod.meta.uid)
                 return self._ended("waiting", "waiting for devices to become ready (binding conditions)")
             async with self._slots.end:
                 await self._pods.bind(pod, node, lambda: self._give_way_of_all(claim_allocations, pod))
@@ -255,6 +277,7 @@ class ClusterBinder:
             return self._ended("not_leader", str(error))
         except (ClusterError, ClaimLostError, ObjectError) as error:
             await self._undo(claim_allocations, pod)
+            self._pledges.release(pod.meta.uid)
             return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
         return self._ended("bound", None)
 

@@ -50,6 +50,7 @@ class MemoryBinder:
             ],
             amounts_of(claim_allocations),
         )
+        self._state.redeem(pod.meta.uid)
         self.results["bound"] += 1
         return None
 

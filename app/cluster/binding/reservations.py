@@ -29,7 +29,8 @@ from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.allocation import Allocation
 from app.core.model.pod import ENDED_PHASES, Pod
 from app.core.pauses import FEW, paced
-from app.core.placement.decision import ClaimAllocation, assume, forget
+from app.core.placement.decision import ClaimAllocation, amounts_of, assume, forget
+from app.core.placement.node_room import pledge_of
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.double_allocations import double_allocations, overdrawn
@@ -338,6 +339,11 @@ class Reservations:
 
     def _assume(self, pod: Pod, place: ReservedPlace) -> None:
         assume(self._state, place.claim_allocations, pod)
+        if amounts := amounts_of(place.claim_allocations):
+            by_container = self._rules.features.version.overhead_by_container
+            pledge = pledge_of(pod, (place.node,), amounts, firm=True, by_container=by_container)
+            if self._state.pledge(pod.meta.uid, pledge):
+                self.lifted()
         # Scores by other Pods count it at once, and until the watch shows another place.
         self._state.residents.put(pod, place.node)
 
@@ -430,6 +436,8 @@ def _free(state: State, found: Reservation) -> None:
         state.unreserve(found.allocations)
     else:
         forget(state, found.chosen.claim_allocations, found.pod)
+        if amounts_of(found.chosen.claim_allocations):
+            state.redeem(found.pod.meta.uid)
 
 
 def _group_key(pod: Pod) -> tuple[str, str]:

@@ -102,11 +102,11 @@ class Pledges:
         return _sum(item for uid, item in self._open.items() if uid != without and node in item.nodes)
 
     def unblocked_by(self, ended: Pledge) -> frozenset[str]:
-        """The nodes that were blocked, and may not be now that a pledge has ended. They are not ``blocked``
-        then."""
-        found = ended.nodes & self.blocked
-        self.blocked -= found
-        return frozenset(found)
+        """The nodes that are blocked, and may not be now that a pledge has ended."""
+        found = frozenset(ended.nodes & self.blocked)
+        if not self._all:
+            self.blocked.clear()
+        return found
 
 
 def _sum(pledges: Iterable[Pledge]) -> dict[str, int]:

@@ -334,12 +334,19 @@ class State:
         """Whether devices take CPU or memory of nodes, so that Pods without devices matter as well."""
         return bool(self.inventory.taking or self.usage.with_amounts or self.pledges.watched)
 
-    def pledge(self, uid: str, pledge: Pledge) -> None:
-        """Counts what a Pod takes of a node before an event shows it there; in place of its pledge before."""
+    def pledge(self, uid: str, pledge: Pledge) -> bool:
+        """Counts what a Pod takes of a node before an event shows it there; in place of its pledge before.
+
+        Returns whether nodes that were refused because of that may fit now.
+        """
         self.revision += 1
+        before = self.pledges.of(uid)
         self.pledges.put(uid, pledge)
-        if pledge.by_devices:
-            self.inventory.changes.note(pledge.nodes)
+        freed = self.pledges.unblocked_by(before) - pledge.nodes if before is not None else frozenset()
+        changed = freed | pledge.nodes if pledge.by_devices else freed
+        if changed:
+            self.inventory.changes.note(changed)
+        return bool(freed)
 
     def redeem(self, uid: str) -> bool:
         """Ends the pledge of a Pod. Returns whether nodes that were refused because of it may fit now."""

@@ -81,6 +81,11 @@ class FilterResult(ABC):
         }
         return self.texts_by_node(texts) if texts else {}
 
+    def refused_with(self, reason: str) -> Sequence[str]:
+        """The nodes whose refusal has this first reason. O(nodes), less if there is none."""
+        chosen = {verdict for verdict in self.counts if verdict.reason == reason}
+        return self.in_order(chosen) if chosen else ()
+
     def refused_for(self, reasons: Container[str]) -> dict[str, str]:
         """The nodes whose refusal has such a first reason, and is curable else. O(nodes), less if none is."""
         texts = {
