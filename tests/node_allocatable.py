@@ -8,6 +8,7 @@ from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
+from app.core.scoring import DEFAULT_POLICY
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from tests.objects import device, device_class, node, pod
@@ -44,8 +45,10 @@ def state_of(*objects: JsonObject, classes: bool = True) -> State:
     return state
 
 
-def evaluation(state: State, name: str = "p", features: Features | None = None) -> PodEvaluation:
+def evaluation(
+    state: State, name: str = "p", features: Features | None = None, policy: str = DEFAULT_POLICY
+) -> PodEvaluation:
     """Of the Pod of this name."""
-    rules = Rules(SelectorCache(), lambda: "share", features=features or Features())
+    rules = Rules(SelectorCache(), lambda: "share", features=features or Features(), policy=policy)
     found: Pod = state.pods["default", name]
     return PodEvaluation(state, found, rules)

@@ -344,14 +344,22 @@ class PodEvaluation:
         try:
             amounts = amounts_on(node, self.pod, given, state.inventory, features)
         except AmountError as error:
-            return NodeResult(name, "invalid", (error.reason,), curable=False, of_node=True)
+            reasons, searched = (error.reason,), bool(self.missing)
+            return NodeResult(name, "invalid", reasons, curable=False, searched=searched, of_node=True)
         if not amounts and name not in state.pledges.watched:
             return None
         by_container = features.version.overhead_by_container
         refusal = room_refusal(state, self.pod, node, amounts, by_container=by_container)
         if refusal is None:
             return NodeResult(name, "fits", amounts=amounts)
-        return NodeResult(name, "misfit", refusal.reasons, curable=refusal.curable, of_node=True)
+        return NodeResult(
+            name,
+            "misfit",
+            refusal.reasons,
+            curable=refusal.curable,
+            searched=bool(self.missing),
+            of_node=True,
+        )
 
 
 def _resources_of(state: State, pod: Pod, rules: Rules) -> ExtendedResources:

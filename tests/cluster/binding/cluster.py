@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from app.cluster.binding.binder import ClusterBinder
+from app.cluster.binding.node_pledges import NodePledges
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE, POD, discover
@@ -73,7 +74,8 @@ class Cluster:
             groups_known=served.pod_group is not None,
         )
         self.reservations = Reservations(self.state, rules, now=self.wall.now)
-        self.listeners.append(self.reservations.changed)
+        self.pledges = NodePledges(self.state, rules.features)
+        self.listeners += [self.pledges.changed, self.reservations.changed]
         self.binder = ClusterBinder(
             client,
             served.resource_claim,
@@ -83,6 +85,7 @@ class Cluster:
             fence=Fence.always_open(),
             wait_seconds=self._wait_seconds,
             reservations=self.reservations,
+            pledges=self.pledges,
         )
         await self.group.wait_synced()
 

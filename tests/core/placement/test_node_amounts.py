@@ -217,11 +217,15 @@ def test_the_amounts_in_the_status_of_others_count() -> None:
 
 def test_devices_that_take_too_much_are_not_chosen_over_those_that_in_tree_tries_first() -> None:
     """A policy may like another device better than the first one, and that one may take more."""
-    small, big = mapped("a", "1"), mapped("b", "11")
-    for devices in ((small, big), (big, small)):
-        objects = (with_room(), slice_of("n1", *devices), claim("c"), using("p", "c"))
-        verdict = evaluation(state_of(*objects)).answer("n1").verdict
-        assert verdict == ("fits" if devices[0] is small else "misfit")
+    capacity = {"memory": {"value": "80Gi"}}
+    first, liked = mapped("a", "1") | {"capacity": capacity}, mapped("b", "4")
+    objects = (with_room(), slice_of("n1", first, liked), claim("c"))
+    for cpu, name in (("6", "b"), ("7", "a"), ("10", None)):
+        answer = evaluation(state_of(*objects, using("p", "c", cpu=cpu)), policy="cheapest").answer("n1")
+        given = (
+            [item.device.device for item in answer.allocations[0].devices] if answer.allocations else [None]
+        )
+        assert given == [name]
 
 
 def whole(level: JsonObject, requests: JsonObject, limits: JsonObject | None = None) -> JsonObject:
