@@ -39,8 +39,9 @@ async def serve_files(
     """Serves manifests: binds change the copy in memory only. Raises: ManifestError."""
     sourced = await asyncio.to_thread(_read_files, settings.snapshot)
     documents = [document for _, document in sourced]
-    state, broken = await _read(settings, sourced)
-    kubernetes = with_shown_gates(settings.cluster_version(_recorded(settings, documents)), state)
+    cluster = settings.cluster_version(_recorded(settings, documents))
+    state, broken = await _read(settings, sourced, cluster)
+    kubernetes = with_shown_gates(cluster, state)
     rules = rules_of(settings, kubernetes)
     service = Service(
         settings,
@@ -85,11 +86,12 @@ def _read_files(paths: Sequence[str]) -> list[tuple[str, Any]]:
 
 
 async def _read(
-    settings: Settings, sourced: Sequence[tuple[str, Any]]
+    settings: Settings, sourced: Sequence[tuple[str, Any]], cluster: ClusterVersion
 ) -> tuple[State, dict[tuple[str, Key], ObjectError]]:
     """Raises: ManifestError."""
     state, broken = State(), dict[tuple[str, Key], ObjectError]()
     state.group_members.group_by(settings.gang_labels)
+    state.usage.by_container = cluster.version.overhead_by_container
     for source, raw in ((name, raw) for name, document in sourced for raw in flatten([document])):
         try:
             item = parse(raw)

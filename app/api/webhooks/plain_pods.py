@@ -20,7 +20,7 @@ from app.core.state.state import State
 
 @dataclass(frozen=True, slots=True)
 class NodesWithRoom:
-    """``names`` are the nodes that pass, ``refused`` says why others do not."""
+    """``names`` are the nodes that pass, ``refused`` is why others do not."""
 
     names: Sequence[str]
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -40,14 +40,17 @@ async def nodes_with_room(service: Service, args: FilterArgs) -> NodesWithRoom:
     except ObjectError:
         return NodesWithRoom(args.names)  # its containers are kube-scheduler's matter
     position = service.state.inventory.changes.position
-    # First, so that whoever is filtered while this is computed counts it.
+    # First, so that filters that run meanwhile count it.
     pledges.filtered(pod, args.names)
     found = await service.webhook_slice(pod.meta.namespace).run(lambda: pledges.refusal(pod, args.names))
     names = [name for name in args.names if name not in found] if found else args.names
     pledges.filtered(pod, names)
     pledges.blocked(name for name, refusal in found.items() if refusal.reasons[0].code == HELD)
-    if not names and service.decider.requeuer is not None:
-        service.decider.requeuer.refused(pod, position)
+    requeuer = service.decider.requeuer
+    if requeuer is not None and names:
+        requeuer.passed(pod)
+    elif requeuer is not None:
+        requeuer.refused(pod, position)
     return NodesWithRoom(names, {name: node_message(refusal.reasons) for name, refusal in found.items()})
 
 

@@ -11,8 +11,8 @@ to
   choose;
 * a bind counts on its node until the watch shows the Pod there, and is refused if the node has no room.
 
-With the last rule no node gets more than it has; the others make that the refusal is one of filter. Whoever
-is refused because of a Pod that was about to be bound is requeued when that ends.
+With the last rule no node gets more than it has; the others make that the refusal is one of filter. A Pod
+that is refused because of one that was about to be bound is requeued when that ends.
 """
 
 import asyncio

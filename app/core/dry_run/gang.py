@@ -163,7 +163,7 @@ class _Searches:
         if found is not None:
             text = f"found by trying other nodes, {search.tried} attempts"
             placements = tuple(
-                _placed(member, *found[member.index]) if member.index in found else unplaced
+                _placed(search.joint, member, *found[member.index]) if member.index in found else unplaced
                 for member, unplaced in zip(members, refused, strict=True)
             )
             return GangAnswer("fits", text, placements, search.tried)
@@ -209,8 +209,11 @@ def _kind(pod: Pod, evaluation: PodEvaluation) -> object:
     labels = tuple(sorted(pod.node_selector.items()))
     extended = tuple(map(repr, pod.extended))
     refusal = evaluation.refusal
+    users = tuple(sorted(pod.claim_users.items()))
     return (
         claims,
+        users,
+        repr(pod.parts),
         resources,
         labels,
         pod.required_affinity,
@@ -230,7 +233,7 @@ class _Search:
     """
 
     def __init__(self, joint: Joint, members: Sequence[Member], enough: int, most_tried: int) -> None:
-        self._joint = joint
+        self.joint = joint
         self._members = members
         self._enough = enough
         self._most = most_tried
@@ -271,7 +274,7 @@ class _Search:
 
     @property
     def _exact(self) -> bool:
-        return self._joint.exact and not self._cut_off
+        return self.joint.exact and not self._cut_off
 
     def _too_many(self) -> str:
         """Whether there are more Pods of a kind than fit on all nodes, each filled with them only."""
@@ -361,7 +364,7 @@ class _Search:
         choices: list[str | None] = []
         for name in names:
             if name not in self._assigned:
-                look = (self._joint.likeness(name), self._openness(name))
+                look = (self.joint.likeness(name), self._openness(name))
                 if look in seen:
                     continue
                 seen.add(look)
@@ -383,7 +386,7 @@ class _Search:
             self._cut_off = True
         if self._cut_off or self._split(node, members[-1]):
             return False
-        return self._joint.fits(node, members)
+        return self.joint.fits(node, members)
 
     def _split(self, node: str, member: Member) -> bool:
         """Whether the Pod would use a shared claim that is allocated on another node.
@@ -392,7 +395,7 @@ class _Search:
         checks.
         """
         shared = member.shared()
-        if not shared or not self._joint.exact:
+        if not shared or not self.joint.exact:
             return False
         return any(
             other != node and any(shared & companion.shared() for companion in on)
@@ -402,12 +405,12 @@ class _Search:
     def _solved(self) -> dict[int, tuple[NodeResult, Solved]] | None:
         """The allocations of a complete assignment."""
         found: dict[int, tuple[NodeResult, Solved]] = {}
-        given = self._joint.nothing_given
+        given = self.joint.nothing_given
         for node, on in self._assigned.items():
-            solved = self._joint.solve(node, on, given)
+            solved = self.joint.solve(node, on, given)
             if solved is None:
                 # Another node took devices that several nodes can use.
-                self._cut_off = self._cut_off or self._joint.exact
+                self._cut_off = self._cut_off or self.joint.exact
                 return None
             given = given.with_more(solved)
             for member in on:
@@ -415,11 +418,12 @@ class _Search:
         return found
 
 
-def _placed(member: Member, answer: NodeResult, solved: Solved) -> PodPlacement:
+def _placed(joint: Joint, member: Member, answer: NodeResult, solved: Solved) -> PodPlacement:
     allocations = tuple(
         held.claim.allocation or solved[identity] for identity, held in member.claims_on(answer.node)
     )
-    chosen = replace(answer, allocations=allocations)
+    amounts = joint.amounts(member, answer.node, solved) or ()
+    chosen = replace(answer, allocations=allocations, amounts=amounts)
     others = (chosen if item is answer else item for item in member.alone.values())
     text, number = summary(len(member.alone), ()), len(member.alone)
     return PodPlacement(member.pod, chosen.claims, tuple(others), chosen, text, number)

@@ -2,15 +2,18 @@
 devices. One by one, the first claim may take the device that the second one needs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.allocator import Fits, Invalid, Plan, allocate_planned, plan_claims
 from app.core.allocator.counters import consumption_key
 from app.core.model.allocation import Allocation
+from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.placement.node_amounts import AmountError, amounts_on
 from app.core.placement.node_result import NodeResult
+from app.core.placement.node_room import room_refusal
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -97,6 +100,7 @@ class Joint:
         self._plans: dict[tuple[ClaimSpec, ...], Plan | Invalid] = {}
         self._verdicts: dict[object, bool] = {}
         self._likeness: dict[str, object] = {}
+        self._counts = rules.features.node_allocatable_resources and state.counts_nodes
         self.exact = True
         self.tried = 0
 
@@ -133,8 +137,13 @@ class Joint:
                     claims.setdefault(identity, held.claim)
         if not self._room(node, members):
             return None
-        if not claims:
-            return {}
+        solved = self._allocated(node, claims, given.taken) if claims else {}
+        if solved is None or self._room_with_devices(node, members, {**given.solved, **solved}):
+            return solved
+        self.exact = False  # other devices may take less of the node
+        return None
+
+    def _allocated(self, node: str, claims: Mapping[ClaimId, ResourceClaim], taken: Taken) -> Solved | None:
         plan = self._plan(tuple(claims.values()))
         if isinstance(plan, Invalid):
             return None
@@ -142,7 +151,7 @@ class Joint:
             self._state.nodes[node],
             self._pools(node),
             plan,
-            given.taken,
+            taken,
             limits=self._rules.limits,
             new_share_id=self._rules.new_share_id,
         )
@@ -152,8 +161,43 @@ class Joint:
             self.exact = False
         return None
 
+    def amounts(self, member: Member, node: str, solved: Solved) -> tuple[ClaimAmounts, ...] | None:
+        """What the Pod's devices take of the node; None if that is not known. Cost: see ``amounts_on``."""
+        if not self._counts:
+            return ()
+        given = [
+            (held, held.claim.allocation or solved[identity]) for identity, held in member.claims_on(node)
+        ]
+        state, features = self._state, self._rules.features
+        try:
+            return amounts_on(state.nodes[node], member.pod, given, state.inventory, features)
+        except AmountError:
+            return None
+
+    def _room_with_devices(self, name: str, members: Sequence[Member], solved: Solved) -> bool:
+        """Whether the node has room for the Pods with what their devices take, one after another."""
+        if not self._counts:
+            return True
+        usage, node = self._state.usage, self._state.nodes[name]
+        before = self._state.usage = usage.fork()
+        by_container = self._rules.features.version.overhead_by_container
+        try:
+            for member in members:
+                amounts = self.amounts(member, name, solved)
+                if amounts is None:
+                    return False
+                pod = member.pod
+                if amounts and room_refusal(self._state, pod, node, amounts, by_container=by_container):
+                    return False
+                before.put(replace(member.placed_on(name), amounts=amounts))
+        finally:
+            self._state.usage = usage
+        return True
+
     def likeness(self, node: str) -> object:
         """Equal for nodes with equal results for any Pods of the gang. Cost: O(devices), once."""
+        if self._counts:
+            return node
         found = self._likeness.get(node)
         if found is None:
             found = self._likeness[node] = self._describe(node)

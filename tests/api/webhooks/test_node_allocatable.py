@@ -123,6 +123,7 @@ def test_a_pod_with_devices_counts_pods_without_on_each_node_that_they_may_get()
         assert await asked.filter(BIG) == (NAMES, {})
         assert await asked.filter(TAKER) == ([], {"n1": HELD, "n2": HELD})
         assert await asked.bind(BIG, "n2") == ""
+        await asked.until(lambda: bool(asked.state.usage.of("n2")))
         assert await asked.filter(TAKER) == (["n1"], {"n2": "Insufficient cpu"})
 
     run(BOTH_TAKE, (TAKER, BIG), talk)

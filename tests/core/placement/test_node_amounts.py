@@ -350,6 +350,21 @@ def test_a_claim_with_an_overhead_alone_is_for_several_pods() -> None:
     assert found[0]["overhead"] == [{"name": "cpu", "perPod": "1"}]
 
 
+def test_since_1_38_the_use_of_a_node_counts_overheads_by_container_as_well() -> None:
+    entry = {
+        "resourceClaimName": "c",
+        "containers": ["i", "c"],
+        "overhead": [{"name": "cpu", "perContainer": "3"}],
+    }
+    raw = INIT | {"status": {"nodeAllocatableResourceClaimStatuses": [entry]}}
+    raw = raw | {"spec": raw["spec"] | {"nodeName": "n1"}}
+    for by_container, cpus in ((False, 11), (True, 8)):
+        state = State()
+        state.usage.by_container = by_container
+        state.upsert(parse(raw))  # type: ignore[arg-type] # a Pod
+        assert state.fork().usage.of("n1")["cpu"] == cpus * 10**9
+
+
 def test_pods_that_are_placed_one_after_another_take_their_amounts() -> None:
     state = state_of(
         with_room(),
