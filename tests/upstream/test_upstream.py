@@ -12,6 +12,7 @@ import upstream_run
 # Those that are done within seconds and pass, but for words.
 QUICK = {
     "all": (
+        "DRANodeAllocatableResources",
         "DerivedAttributes",
         "ExplicitExtendedResource",
         "ImplicitExtendedResource",

@@ -113,6 +113,7 @@ _DEVICE_FIELDS: dict[str, Copy] = {
     "allowMultipleAllocations": keep,
     "compatibilityGroups": keep,
     "nodeAllocatableResourceMappings": keep,
+    "nodeAllocatableResources": keep,
 }
 _POD_CLAIMS = many(
     obj(
@@ -139,6 +140,9 @@ _AFFINITY = obj(
 _EXTENDED = obj(
     resourceClaimName=name(_CLAIM),
     requestMappings=many(obj(containerName=name("container"), resourceName=keep, requestName=path(_REQUEST))),
+)
+_AMOUNTS = obj(
+    resourceClaimName=name(_CLAIM), containers=many(name("container")), mapping=keep, overhead=keep
 )
 _LABEL_SELECTOR = obj(matchLabels=labels, matchExpressions=many(_REQUIREMENT))
 
@@ -214,6 +218,7 @@ KINDS: Mapping[str, Copy] = {
             conditions=many(_CONDITION),
             resourceClaimStatuses=_CLAIM_STATUSES,
             extendedResourceClaimStatus=_EXTENDED,
+            nodeAllocatableResourceClaimStatuses=many(_AMOUNTS),
         ),
     ),
     "PodGroup": _kind(

@@ -6,9 +6,7 @@ what devices do, until its own watch shows the status that bind has written. Her
 which node kube-scheduler chooses. So
 
 * a Pod with such devices is named one node, and counts there from its filter on;
-* any other Pod counts from its filter on, on each node of the answer, for as long as kube-scheduler may take
-to
-  choose;
+* any other Pod counts from its filter on, on each node of the answer, until kube-scheduler must have chosen;
 * a bind counts on its node until the watch shows the Pod there, and is refused if the node has no room.
 
 With the last rule no node gets more than it has; the others make that the refusal is one of filter. A Pod

@@ -18,7 +18,7 @@ from app.core.model.pod_parts import PodParts, add
 from app.core.model.quantity import Quantity
 from app.core.state.pledges import Pledge
 from app.core.state.state import State
-from app.core.state.usage import NOTHING, counted
+from app.core.state.usage import NOTHING, counted, requests_of
 
 INSUFFICIENT, HELD = "InsufficientResources", "ResourcesHeld"
 _OF_NODES = ("cpu", "memory", "ephemeral-storage")
@@ -65,7 +65,7 @@ def room_refusal(
     if not node.allocatable:
         return None  # it comes from a file without limits
     demand = counted(demand_of(pod, amounts, by_container=by_container))
-    used = state.usage.of(node.name)
+    used = state.usage.of(node.name) if firm_only else _used(state, pod, node, by_container=by_container)
     found = _lacking(demand, used, node)
     if found:
         too_much = any(demand[name] > _capacity(node, name) for name in found)
@@ -78,6 +78,22 @@ def room_refusal(
     found = _lacking(demand, held, node)
     reasons = tuple(_reason(HELD, name, demand[name], held, node) for name in found)
     return Refusal(reasons, curable=False) if reasons else None
+
+
+def _used(state: State, pod: Pod, node: Node, *, by_container: bool) -> Mapping[str, int]:
+    """What Pods use of the node, and those that kube-scheduler has nominated it for and puts first."""
+    used = state.usage.of(node.name)
+    others = [
+        requests_of(other, by_container=by_container)
+        for other in state.nominees.before(pod, node.name)
+        if state.pledges.of(other.meta.uid) is None
+    ]
+    if not others:
+        return used
+    total = dict(used)
+    for demand in others:
+        add(total, demand)
+    return total
 
 
 def _held(state: State, pod: Pod, node: Node, *, firm_only: bool) -> dict[str, int]:

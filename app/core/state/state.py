@@ -25,6 +25,7 @@ from app.core.state.extended_resources import ResourceClasses
 from app.core.state.group_members import GroupMembers
 from app.core.state.inventory import Inventory
 from app.core.state.nominations import Nomination
+from app.core.state.nominees import Nominees
 from app.core.state.pending_users import PendingUsers
 from app.core.state.pledges import Pledge, Pledges
 from app.core.state.request_mix import RequestLog, RequestMix
@@ -57,6 +58,7 @@ class State:
         self.pledges = Pledges()
         self.residents = Residents()
         self.pending_users = PendingUsers()
+        self.nominees = Nominees()
         self.classes: dict[str, DeviceClass] = {}
         self.inventory = Inventory(self.classes)
         self.resource_classes = ResourceClasses(self.classes)
@@ -77,6 +79,7 @@ class State:
         other.revision = self.revision
         other.usage = self.usage.fork()
         other.pledges = self.pledges.fork()
+        other.nominees = self.nominees.fork()
         # Not residents, pending_users and group_members: only filter reads other Pods, on the state itself.
         other.classes = dict(self.classes)
         other.inventory = self.inventory.fork(other.classes)
@@ -202,6 +205,7 @@ class State:
                 self.group_members.drop(key)
                 self.residents.drop(key)
                 self.pending_users.drop(key)
+                self.nominees.drop(key)
                 self.clear_nomination(key)
             case "PodDisruptionBudget":
                 self.budgets.pop(key, None)
@@ -446,6 +450,7 @@ class State:
         self.usage.put(pod)
         self.group_members.put(pod)
         self.pending_users.put(pod)
+        self.nominees.put(pod)
         # A pending Pod stays on the node that filter has named for it.
         if pod.node_name or pod.finished or pod.meta.deleted is not None:
             self.residents.put(pod)

@@ -195,6 +195,18 @@ def test_what_other_pods_use_is_not_there_and_evicting_them_would_help() -> None
     assert "5 left" in answer.reasons[0].message
 
 
+@pytest.mark.parametrize(("priority", "verdict"), [(0, "misfit"), (-1, "fits")])
+def test_pods_that_the_node_is_nominated_for_come_first_unless_their_priority_is_lower(
+    priority: int, verdict: str
+) -> None:
+    other = using("other", cpu="5")
+    other = other | {"spec": other["spec"] | {"priority": priority}, "status": {"nominatedNodeName": "n1"}}
+    state = state_of(with_room(), slice_of("n1", mapped("a", "6")), claim("c"), using("p", "c"), other)
+    assert evaluation(state).answer("n1").verdict == verdict
+    state.delete("Pod", ("default", "other"))
+    assert evaluation(state).answer("n1").verdict == "fits"
+
+
 def test_a_node_that_is_too_small_is_not_cured_by_evictions() -> None:
     objects = (with_room(), slice_of("n1", mapped("a", "11")), claim("c"), using("p", "c"))
     answer = evaluation(state_of(*objects)).answer("n1")
