@@ -44,7 +44,8 @@ async def nodes_with_room(service: Service, args: FilterArgs) -> NodesWithRoom:
     pledges.filtered(pod, args.names)
     found = await service.webhook_slice(pod.meta.namespace).run(lambda: pledges.refusal(pod, args.names))
     names = [name for name in args.names if name not in found] if found else args.names
-    pledges.filtered(pod, names)
+    if found:
+        pledges.filtered(pod, names)
     pledges.blocked(name for name, refusal in found.items() if refusal.reasons[0].code == HELD)
     requeuer = service.decider.requeuer
     if requeuer is not None and names:

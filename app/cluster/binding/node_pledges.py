@@ -21,6 +21,7 @@ from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.features import Features
 from app.core.model.pod import ENDED_PHASES, Pod
+from app.core.pauses import paced
 from app.core.placement.node_room import Refusal, pledge_of, room_refusal
 from app.core.state.pledges import Pledge
 from app.core.state.state import State
@@ -69,11 +70,11 @@ class NodePledges:
     def refusal(self, pod: Pod, nodes: Sequence[str]) -> dict[str, Refusal]:
         """Why nodes of a Pod without devices have no room, where kube-scheduler may count too little there.
 
-        Cost: O(watched nodes, each with the pledges).
+        Cost: O(nodes), and O(pledges) for each watched one, with pauses.
         """
         found: dict[str, Refusal] = {}
         watched = self._state.pledges.watched
-        for name in nodes if watched else ():
+        for name in paced(nodes) if watched else ():
             node = self._state.nodes.get(name) if name in watched else None
             refusal = room_refusal(self._state, pod, node, by_container=self._by_container) if node else None
             if refusal is not None:
