@@ -12,7 +12,6 @@ import upstream_run
 # Those that are done within seconds and pass, but for words.
 QUICK = {
     "all": (
-        "DRANodeAllocatableResources",
         "DerivedAttributes",
         "ExplicitExtendedResource",
         "ImplicitExtendedResource",
@@ -42,6 +41,20 @@ def test_quick_ones_pass_with_the_extender_in_the_place_of_the_plugin(
     ended = {name: result.outcome for name, result in found.items()}
     assert set(ended.values()) == {"pass"}, ended
     assert {f"TestDRA/{configuration}/{name}" for name in QUICK[configuration]} <= set(ended)
+
+
+@pytest.mark.e2e
+def test_those_of_what_devices_take_of_nodes_pass_in_the_words_of_the_extender(dra_tests: str) -> None:
+    found = upstream_run.run(
+        upstream_build.binary(dra_tests),
+        upstream_run.Side.HERE,
+        select=upstream.selection("all/DRANodeAllocatableResources"),
+        skip=upstream.SKIP,
+        seconds=240,
+    )
+    ended = {name: result.outcome for name, result in found.items()}
+    assert set(ended.values()) == {"pass"}, ended
+    assert len(ended) > 16
 
 
 def test_every_difference_has_a_reason_and_every_reason_a_difference() -> None:

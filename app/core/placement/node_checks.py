@@ -3,6 +3,7 @@ and NodeResourcesFit; not the filters for other Pods, volumes or ports.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from app.core.allocator import Reason
 from app.core.allocator.evidence import CapacityShortage, Evidence
@@ -69,7 +70,8 @@ def matches_affinity(pod: Pod, node: Node) -> bool:
 
 def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> Reason | None:
     used = usage.of(node.name)
-    for name, amount in requests_of(pod).items():
+    # What devices take is checked with the devices; the status may have it of an attempt before.
+    for name, amount in requests_of(replace(pod, amounts=()) if pod.amounts else pod).items():
         if name in backed:
             continue
         # A node that does not report a resource has none of it; one without any allocatable at

@@ -10,6 +10,7 @@ from app.core.json_object import JsonObject
 from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.versions import version_named
 from tests.node_allocatable import evaluation, mapped, state_of, taking, using, with_room
@@ -397,6 +398,14 @@ def test_a_pod_read_again_keeps_its_containers_and_gets_its_amounts() -> None:
     assert isinstance(found, Pod)
     assert (found.claim_users, [item.claim for item in found.amounts]) == ({"c": ("c",)}, ["c"])
     assert replace(found, amounts=()).amounts == ()
+
+
+def test_amounts_of_an_attempt_before_are_not_counted_for_a_pod_that_waits() -> None:
+    entry = {"resourceClaimName": "c", "mapping": [{"name": "cpu", "quantity": "6"}]}
+    raw = using("p", "c", cpu="5") | {"status": {"nodeAllocatableResourceClaimStatuses": [entry]}}
+    state = state_of(with_room(), slice_of("n1", mapped("a", "5")), claim("c"), raw)
+    dry = replace(evaluation(state).rules, node_checks=True)
+    assert PodEvaluation(state, state.pods["default", "p"], dry).answer("n1").verdict == "fits"
 
 
 def test_a_cluster_without_such_devices_counts_nothing() -> None:
