@@ -69,16 +69,39 @@ def amounts_on(
     Raises: AmountError.
     Cost: O(devices of the claims), each a look through its pool.
     """
+    given = tuple(claims)
+    return of_pod(pod, [held for held, _ in given], device_amounts(node, given, inventory, features))
+
+
+def device_amounts(
+    node: Node, claims: Iterable[tuple[HeldClaim, Allocation]], inventory: Inventory, features: Features
+) -> tuple[ClaimAmounts | None, ...]:
+    """What the devices of each claim take of the node, without containers; None for nothing.
+
+    Raises, and cost: see ``amounts_on``.
+    """
+    found: list[ClaimAmounts | None] = []
+    for held, allocation in paced_if_many(tuple(claims)):
+        sums = _sums_of(node, held, allocation, inventory, features)
+        takes = sums is not None and (sums.mapping or sums.per_pod or sums.per_container)
+        found.append(sums.amounts(held.claim.meta.name) if sums is not None and takes else None)
+    return tuple(found)
+
+
+def of_pod(
+    pod: Pod, claims: Iterable[HeldClaim], amounts: Iterable[ClaimAmounts | None]
+) -> tuple[ClaimAmounts, ...]:
+    """The amounts with the containers of the Pod that use each claim, by the claims' names.
+
+    A Pod may name a claim twice: its devices count once. Cost: O(claims and their containers).
+    """
     found: dict[str, ClaimAmounts] = {}
     users: dict[str, dict[str, None]] = {}
-    for held, allocation in paced_if_many(tuple(claims)):
+    for held, taken in zip(claims, amounts, strict=True):
         name = held.claim.meta.name
         users.setdefault(name, {}).update(dict.fromkeys(pod.claim_users.get(held.pod_claim, ())))
-        if name in found:
-            continue
-        sums = _sums_of(node, held, allocation, inventory, features)
-        if sums is not None and (sums.mapping or sums.per_pod or sums.per_container):
-            found[name] = sums.amounts(name)
+        if taken is not None:
+            found.setdefault(name, replace(taken, claim=name))
     return tuple(replace(item, containers=tuple(users[name])) for name, item in sorted(found.items()))
 
 

@@ -15,6 +15,17 @@ Verdict = Literal["fits", "misfit", "invalid"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """An allocation that was tried on a node: its score, and what its devices take of the node.
+
+    ``amounts`` has an entry for each claim without an allocation, in order, without containers.
+    """
+
+    score: int
+    amounts: tuple[ClaimAmounts | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NodeResult:
     """The result for one node.
 
@@ -22,7 +33,8 @@ class NodeResult:
     ``score_parts`` the parts of the score. ``curable``: whether evicting Pods from the node could change a
     misfit. ``searched``: whether the allocator ran. With ``counted_later``, ``PodEvaluation.explained``
     computes the reasons. ``amounts`` is what the devices take of the node's CPU, memory or huge pages.
-    ``of_node``: the result depends on what Pods take of those.
+    ``of_node``: the result depends on what Pods take of those. ``tried`` are the allocations of which the
+    first one with room is given then; none if they are not known.
     """
 
     node: str
@@ -37,6 +49,7 @@ class NodeResult:
     counted_later: bool = False
     amounts: tuple[ClaimAmounts, ...] = ()
     of_node: bool = False
+    tried: tuple[Tried, ...] = ()
 
     @property
     def settled(self) -> Iterator[tuple[ResourceClaim, Allocation, ConsumerReference | None]]:

@@ -1,8 +1,9 @@
 """Evaluates one Pod on any number of nodes: whether it fits, with which devices, and the score."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import compress
 
 from app.core.allocator import (
     Fits,
@@ -15,7 +16,7 @@ from app.core.allocator import (
     plan_claims,
 )
 from app.core.diagnosis.misfit import explain_misfit
-from app.core.model.allocation import Allocation
+from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.node import Node
 from app.core.model.pod import Pod
 from app.core.pauses import paced, paced_if_many, pause
@@ -26,9 +27,9 @@ from app.core.placement.extended_resources import POD_CLAIM, ExtendedResources, 
 from app.core.placement.holders import with_holders
 from app.core.placement.missing_keys import is_about_a_key, names_of_devices, with_advice
 from app.core.placement.mix_of_claims import device_demand
-from app.core.placement.node_amounts import AmountError, amounts_on
+from app.core.placement.node_amounts import AmountError, device_amounts, of_pod
 from app.core.placement.node_checks import check_node
-from app.core.placement.node_result import NodeResult, Verdict
+from app.core.placement.node_result import NodeResult, Tried, Verdict
 from app.core.placement.node_room import room_refusal
 from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of, group_has_nodes
 from app.core.placement.rules import Rules
@@ -290,10 +291,12 @@ class PodEvaluation:
                     demand=self._demand,
                 )
                 found = self._fits(node.name, pools, picked)
-                if found.verdict == "misfit" and picked is not outcome:
-                    # The devices that in-tree tries may take less of the node.
-                    return self._fits(node.name, pools, outcome)
-                return found
+                if picked is outcome or not found.of_node:
+                    return found
+                # The devices that in-tree tries may take less of the node.
+                first = self._fits(node.name, pools, outcome)
+                chosen = first if found.verdict == "misfit" else found
+                return replace(chosen, tried=found.tried + first.tried if found.tried and first.tried else ())
             case Misfit():
                 return NodeResult(node.name, "misfit", outcome.reasons, searched=True, counted_later=True)
             case Invalid():
@@ -302,64 +305,60 @@ class PodEvaluation:
     def _fits(self, name: str, pools: tuple[Pool, ...], fits: Fits) -> NodeResult:
         new = iter(fits.allocations)
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
-        counted = self._counted(name, allocations) if self._counts else None
-        if counted is not None and counted.verdict != "fits":
-            return counted
-        amounts = counted.amounts if counted is not None else ()
-        of_node = counted is not None
-        if not fits.allocations:
-            return NodeResult(
-                name,
-                "fits",
-                claims=self.claims,
-                allocations=allocations,
-                score=0,
-                amounts=amounts,
-                of_node=of_node,
-            )
-        assert isinstance(self._plan, Plan)  # noqa: S101 - something has been allocated by it
-        groups = self.state.matched_attributes
-        prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups, demand=self._demand)
-        found = score(self._policy, prospect, fits.ranks)
-        return NodeResult(
-            name,
-            "fits",
-            claims=self.claims,
-            allocations=allocations,
-            score=found.points,
-            score_parts=found.parts,
-            searched=True,
-            amounts=amounts,
-            of_node=of_node,
-        )
+        result = NodeResult(name, "fits", claims=self.claims, allocations=allocations, score=0)
+        if fits.allocations:
+            assert isinstance(self._plan, Plan)  # noqa: S101 - something has been allocated by it
+            groups = self.state.matched_attributes
+            prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups, demand=self._demand)
+            found = score(self._policy, prospect, fits.ranks)
+            result = replace(result, score=found.points, score_parts=found.parts, searched=True)
+        return self._counted(result) if self._counts else result
 
-    def _counted(self, name: str, allocations: tuple[Allocation, ...]) -> NodeResult | None:
-        """The result of counting what the Pod takes of the node; None if it does not depend on that.
+    def _counted(self, result: NodeResult) -> NodeResult:
+        """The result with what the Pod takes of the node.
 
         Where no device takes anything of the node, kube-scheduler knows as much, unless others' devices do.
         Cost: O(devices of the claims), each a look through its pool.
         """
-        state, features = self.state, self.rules.features
-        node, given = state.nodes[name], zip(self.claims, allocations, strict=True)
+        state, node = self.state, self.state.nodes[result.node]
+        given = tuple(zip(self.claims, result.allocations, strict=True))
         try:
-            amounts = amounts_on(node, self.pod, given, state.inventory, features)
+            taken = device_amounts(node, given, state.inventory, self.rules.features)
         except AmountError as error:
-            reasons, searched = (error.reason,), bool(self.missing)
-            return NodeResult(name, "invalid", reasons, curable=False, searched=searched, of_node=True)
-        if not amounts and name not in state.pledges.watched:
-            return None
-        by_container = features.version.overhead_by_container
-        refusal = room_refusal(state, self.pod, node, amounts, by_container=by_container)
-        if refusal is None:
-            return NodeResult(name, "fits", amounts=amounts)
-        return NodeResult(
-            name,
-            "misfit",
-            refusal.reasons,
-            curable=refusal.curable,
-            searched=bool(self.missing),
-            of_node=True,
+            refused = replace(result, claims=(), allocations=(), score=None, score_parts=(), of_node=True)
+            return replace(refused, verdict="invalid", reasons=(error.reason,), curable=False)
+        fresh = [held.claim.allocation is None for held in self.claims]
+        tried = (Tried(result.score or 0, tuple(compress(taken, fresh))),)
+        if not any(taken) and node.name not in state.pledges.watched:
+            return replace(result, tried=tried)
+        return self._with_room(
+            replace(result, tried=tried, of_node=True), of_pod(self.pod, self.claims, taken)
         )
+
+    def _with_room(self, result: NodeResult, amounts: tuple[ClaimAmounts, ...]) -> NodeResult:
+        """The result, if the node has room for the Pod with these amounts; else a misfit."""
+        node, by_container = self.state.nodes[result.node], self.rules.features.version.overhead_by_container
+        refusal = room_refusal(self.state, self.pod, node, amounts, by_container=by_container)
+        if refusal is None:
+            return replace(result, amounts=amounts)
+        refused = replace(result, claims=(), allocations=(), score=None, score_parts=())
+        return replace(refused, verdict="misfit", reasons=refusal.reasons, curable=refusal.curable)
+
+    def weighed(self, name: str, tried: Sequence[Tried]) -> NodeResult:
+        """The result for a node on which these allocations would be tried, without claims and allocations.
+
+        For nodes that look the same, of which one was searched. Cost: O(resources and pledges).
+        """
+        pause()
+        missing = [held for held in self.claims if held.claim.allocation is None]
+        found = NodeResult(name, "misfit")
+        for item in tried:
+            amounts = of_pod(self.pod, missing, item.amounts)
+            found = NodeResult(name, "fits", score=item.score, searched=True, of_node=True)
+            found = self._with_room(found, amounts) if amounts else found
+            if found.verdict == "fits":
+                break
+        return found
 
 
 def _resources_of(state: State, pod: Pod, rules: Rules) -> ExtendedResources:

@@ -21,6 +21,7 @@ from app.core.model.meta import Meta
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.pauses import paced
 from app.core.placement.mix_of_claims import device_demand
+from app.core.placement.node_result import Tried
 from app.core.placement.rules import Rules
 from app.core.scoring import DeviceDemand, policy_named
 from app.core.selectors.attributes_read import AttributesRead
@@ -46,7 +47,8 @@ _PREPARED = 8
 @dataclass(slots=True, eq=False)
 class CacheEntry:
     """The results for one kind of claims. ``position`` is up to where changes were processed; ``stale`` are
-    nodes that had an answer and have changed since."""
+    nodes that had an answer and have changed since. ``tried`` are, by class, the allocations whose devices
+    take CPU or memory of the node: which of them fits is found out for each node."""
 
     plan: Plan
     position: int
@@ -54,12 +56,19 @@ class CacheEntry:
     answers: VerdictIndex = field(default_factory=VerdictIndex)
     stale: set[str] = field(default_factory=set)
     by_class: dict[Hashable, NodeVerdict] = field(default_factory=dict)
+    tried: dict[Hashable, tuple[Tried, ...]] = field(default_factory=dict)
 
     def keep(self, key: Hashable, found: NodeVerdict) -> None:
         """Keeps the answer for a class; too many classes, and all are forgotten."""
         if len(self.by_class) >= _MAX_CLASSES:
             self.by_class.clear()
         self.by_class[key] = found
+
+    def keep_tried(self, key: Hashable, tried: tuple[Tried, ...]) -> None:
+        """Keeps the allocations for a class, as ``keep``."""
+        if len(self.tried) >= _MAX_CLASSES:
+            self.tried.clear()
+        self.tried[key] = tried
 
 
 class VerdictCache:

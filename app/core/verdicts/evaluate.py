@@ -150,11 +150,17 @@ def _looked_up(
         verdict_cache.shared += 1
         entry.answers.put(name, found)
         return found
+    tried = None if key is None else entry.tried.get(key)
+    if tried is not None:
+        verdict_cache.shared += 1
+        return verdict_cache.interned(_verdict_of(evaluation.weighed(name, tried)))
     position = entry.position
     answer = evaluation.answer(name)
     found = verdict_cache.interned(_verdict_of(evaluation.explained(answer)))
     if answer.of_node:
         verdict_cache.searches += 1
+        if answer.tried and key is not None and entry.classes.key(name) == key:
+            entry.keep_tried(key, answer.tried)
         return found
     # An invalid answer names the Pod's own claim.
     if answer.searched and answer.verdict != "invalid":

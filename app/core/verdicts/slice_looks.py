@@ -167,7 +167,7 @@ class SliceLooks:
 
 def _rest(device: Device) -> Hashable:
     """What a search reads of a device beside its shape; None for nothing."""
-    takes = (bool(device.node_allocatable), device.old_node_allocatable)
+    takes = tuple(sorted((device.node_allocatable or {}).items())), device.old_node_allocatable
     if not (device.consumes_counters or device.taints or device.binding_conditions or any(takes)):
         return None
     taints = tuple((taint.key, taint.value, taint.effect) for taint in device.taints)
