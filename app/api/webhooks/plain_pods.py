@@ -49,7 +49,7 @@ async def nodes_with_room(service: Service, args: FilterArgs) -> NodesWithRoom:
     pledges.blocked(name for name, refusal in found.items() if refusal.reasons[0].code == HELD)
     requeuer = service.decider.requeuer
     if requeuer is not None and names:
-        requeuer.passed(pod)
+        requeuer.passed(pod, names)
     elif requeuer is not None:
         requeuer.refused(pod, position)
     return NodesWithRoom(names, {name: node_message(refusal.reasons) for name, refusal in found.items()})
