@@ -15,7 +15,7 @@ from app.core.model.allocation import (
 )
 from app.core.model.device_class import read_configuration
 from app.core.model.node_selector import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
-from app.core.model.quantity import Quantity
+from app.core.model.quantity import Quantity, parse_quantity
 from app.core.model.resource_slice import DeviceId
 from app.core.model.taints import Toleration
 
@@ -86,9 +86,13 @@ tolerations = st.builds(
     effect=st.sampled_from(["", "NoSchedule"]),
     seconds=st.none() | st.integers(0, 9),
 )
+# As read: an amount in BinarySI that has no suffix reads back as DecimalSI, which may shorten it.
+quantities = st.builds(Quantity, st.integers(0, 2**70), st.sampled_from(["DecimalSI", "BinarySI"])).map(
+    lambda amount: parse_quantity(amount.text)
+)
 capacities = st.dictionaries(
     names,
-    st.builds(Quantity, st.integers(0, 2**70), st.sampled_from(["DecimalSI", "BinarySI"])),
+    quantities,
     max_size=2,
 ).map(lambda amounts: tuple(sorted(amounts.items())))
 devices = st.builds(
