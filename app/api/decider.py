@@ -87,11 +87,14 @@ class Decider:
         if self.election is not None:
             self._start(self.election.resign(seconds))
 
-    def refused(self, evaluation: PodEvaluation, summary: str, held: HeldClaim | None = None) -> None:
+    def refused(
+        self, evaluation: PodEvaluation, summary: str, held: HeldClaim | None = None, since: int | None = None
+    ) -> None:
         """Follows up a filter that has found no node, like PostFilter of the in-tree plugin.
 
         It deallocates ``held``, a claim whose node the Pod cannot use, records an event on the Pod, and
-        requeues the Pod when devices appear.
+        requeues the Pod when devices appear: after the evaluation, or ``since`` an earlier position of the
+        changes.
         """
         if self.events is not None:
             self.events.refused(evaluation.pod, summary)
@@ -101,7 +104,7 @@ class Decider:
         if self.requeuer is not None:
             self.requeuer.refused(
                 evaluation.pod,
-                evaluation.position,
+                evaluation.position if since is None else since,
                 everywhere=evaluation.refusal is not None,
                 allocated=evaluation.allocated,
             )

@@ -179,7 +179,7 @@ def _build(
     state, history = State(), History()
     state.group_members.group_by(settings.gang_labels)
     rules = replace(rules_of(settings, kubernetes), groups_known=served.pod_group is not None)
-    state.usage.by_container = rules.features.version.overhead_by_container
+    state.usage.count_overhead(by_container=rules.features.version.overhead_by_container)
     released = hold_times(metrics)
     deciding, feed = None, Feed(state, released=released)
     if leases is not None:

@@ -91,7 +91,7 @@ async def _read(
     """Raises: ManifestError."""
     state, broken = State(), dict[tuple[str, Key], ObjectError]()
     state.group_members.group_by(settings.gang_labels)
-    state.usage.by_container = cluster.version.overhead_by_container
+    state.usage.count_overhead(by_container=cluster.version.overhead_by_container)
     for source, raw in ((name, raw) for name, document in sourced for raw in flatten([document])):
         try:
             item = parse(raw)

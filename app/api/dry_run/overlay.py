@@ -64,7 +64,7 @@ def lay_over(live: State, scenario: Scenario, version: KubernetesVersion) -> Ove
     """
     state = live.fork() if scenario.inventory == "live" else State()
     made = [Generated(item.kind, item.namespace or "default", item.name, "") for item in scenario.generated]
-    state.usage.by_container = version.overhead_by_container
+    state.usage.count_overhead(by_container=version.overhead_by_container)
     objects = list(flatten(scenario.objects))
     labels = labels_of_namespaces(objects)
     for index, raw in enumerate(objects):

@@ -22,7 +22,7 @@ from app.core.state.group_members import group_of
 from app.core.state.state import State
 
 _TRIES = 3
-"""Attempts to plan the group while the state changes; after these each Pod is evaluated alone."""
+"""Attempts to plan the group while what the plan depends on changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,24 @@ async def choose_for_gang(
     if answer is not None and answer.outcome == "fits":
         service.decider.gang_attempts.end((pod.meta.namespace, group))
         _reserve(service, members, answer, group)
-        return GangChoice(reservations.confirm(pod, group) or "")
-    # The scheduler of a PodGroup counts itself how many of its Pods are enough.
-    refusal = ""
-    if not pod.group and answer is not None:
-        refusal = f"the {len(members)} Pods of group {group} do not fit together: {answer.text}"
-        if not first_look:
-            _release(service, members, group)
-    return GangChoice(refusal=refusal)
+        node = reservations.confirm(pod, group)
+        if node is not None:
+            return GangChoice(node)
+        answer = None
+    # kube-scheduler counts itself how many Pods of a PodGroup are enough.
+    return GangChoice() if pod.group else _refused(service, members, answer, group, first_look=first_look)
+
+
+def _refused(
+    service: Service, members: Sequence[Pod], answer: GangAnswer | None, group: str, *, first_look: bool
+) -> GangChoice:
+    """``answer``: None if no plan stood until it was reserved."""
+    if answer is None:
+        return GangChoice(refusal=f"the cluster changed while the Pods of group {group} were planned")
+    if not first_look:
+        _release(service, members, group)
+    text = f"the {len(members)} Pods of group {group} do not fit together: {answer.text}"
+    return GangChoice(refusal=text)
 
 
 def _reserve(service: Service, members: Sequence[Pod], answer: GangAnswer, group: str) -> None:
@@ -145,9 +155,9 @@ def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
 async def _planned(service: Service, members: Sequence[Pod], names: Sequence[str]) -> GangAnswer | None:
     """A plan for enough of the Pods that is valid for the state when this returns.
 
-    None if the state changed too often, or enough Pods have a node without the first one. Pods whose nodes
-    kube-scheduler knows keep them: it has given them the CPU there. The others are planned on the nodes of
-    the request, which kube-scheduler has checked for the first Pod, or else on any: it may refuse the Pods
+    None if what it depends on changed too often, or enough Pods have a node without the first one. Pods whose
+    nodes kube-scheduler knows keep them: it has given them the CPU there. The others are planned on the nodes
+    of the request, which kube-scheduler has checked for the first Pod, or else on any: it may refuse the Pods
     different nodes.
     """
     pod = members[0]
@@ -234,11 +244,36 @@ async def _plan(
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     time_slice = service.webhook_slice(members[0].meta.namespace if members else "")
     for _ in range(_TRIES):
-        revision, scratch = service.state.revision, _without_holds_of(service, members)
+        position, scratch = service.state.inventory.changes.position, _without_holds_of(service, members)
         enough = max(1, min(needed, len(members)))
         work = partial(place_gang, scratch, members, nodes, rules, shown=0, enough=enough)
         answer = await time_slice.run(work, deadline.expired)
         answered = any(_is_answered(service, member) for member in members[1:])
-        if revision == service.state.revision and not answered:
+        if not answered and (answer.outcome != "fits" or _stands(service.state, scratch, answer, position)):
             return answer
     return None
+
+
+def _stands(state: State, planned: State, answer: GangAnswer, position: int) -> bool:
+    """Whether a plan for an earlier state is valid: its nodes, claims and Pods are as they were.
+
+    Others change all the time in a busy cluster. Of the nodes, devices count: CPU is kube-scheduler's matter.
+    Cost: O(claims of the group).
+    """
+    changed = state.inventory.changes.since(position)
+    placed = [item for item in answer.placements if item.chosen is not None]
+    if changed is None or any(item.chosen is not None and item.chosen.node in changed for item in placed):
+        return False
+    keys = {held.key for item in placed for held in item.claims}
+    pods = {item.pod.meta.key for item in placed}
+    return all(state.stored_claim(key) is planned.stored_claim(key) for key in keys) and all(
+        _waits_as_before(state.pods.get(key), planned.pods.get(key)) for key in pods
+    )
+
+
+def _waits_as_before(pod: Pod | None, before: Pod | None) -> bool:
+    if pod is before:
+        return True
+    if pod is None or before is None or pod.node_name or pod.finished or pod.meta.deleted is not None:
+        return False
+    return pod.meta.uid == before.meta.uid and pod.claim_statuses == before.claim_statuses

@@ -400,6 +400,7 @@ async def _answered_for_gang(
     service: Service, args: FilterArgs, pod: Pod, *, first_look: bool
 ) -> Response | None:
     """The answer for a Pod that has a place with its group, or none because the group has none."""
+    position = service.state.inventory.changes.position
     gang = await choose_for_gang(service, args, pod, first_look=first_look)
     if not gang.node and not gang.refusal:
         return None
@@ -417,7 +418,7 @@ async def _answered_for_gang(
         prepare = partial(PodEvaluation, service.state, pod, service.rules)
         evaluation = await service.webhook_slice(pod.meta.namespace).run_short(prepare)
         held = await _claim_in_the_way(service, args, evaluation)
-        service.decider.refused(evaluation, gang.refusal, held)
+        service.decider.refused(evaluation, gang.refusal, held, position)
     return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, gang.refusal)))
 
 

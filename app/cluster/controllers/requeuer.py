@@ -75,7 +75,7 @@ class Requeuer:
     Args:
         client: with permission to patch Pods.
         rules: those of the webhooks.
-        gang_labels: see ``Settings.gang_labels``.
+        gang_labels: labels and annotations that group Pods that run together or not at all.
     """
 
     def __init__(

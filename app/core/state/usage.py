@@ -18,8 +18,8 @@ class Usage:
     """Sums of requests by node, in nano units by resource name, with ``pods`` counted as a resource.
 
     A Pod counts from the moment it has a node until it has run to its end. Adding and removing cost
-    O(resources a Pod names). ``by_container``: see ``demand_of``. ``with_amounts`` counts the Pods with
-    devices that take something of their node, by node.
+    O(resources a Pod names). ``with_amounts`` counts the Pods with devices that take something of their
+    node, by node.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Usage:
         self._nodes: dict[str, Mapping[str, int]] = {}
         self._takers: dict[PodKey, str] = {}
         self.with_amounts: Counter[str] = Counter()
-        self.by_container = False
+        self._by_container = False
 
     def fork(self) -> "Usage":
         """A copy that can be changed without this one noticing."""
@@ -36,15 +36,19 @@ class Usage:
         other._nodes = dict(self._nodes)
         other._takers = dict(self._takers)
         other.with_amounts = self.with_amounts.copy()
-        other.by_container = self.by_container
+        other._by_container = self._by_container
         return other
+
+    def count_overhead(self, *, by_container: bool) -> None:
+        """How the overhead of devices counts for Pods from now on: see ``demand_of``."""
+        self._by_container = by_container
 
     def put(self, pod: Pod) -> None:
         """Adds or updates a Pod."""
         self.drop(pod.meta.key)
         if not pod.node_name or pod.finished:
             return
-        requests = requests_of(pod, by_container=self.by_container)
+        requests = requests_of(pod, by_container=self._by_container)
         if pod.amounts:
             self._takers[pod.meta.key] = pod.node_name
             self.with_amounts[pod.node_name] += 1

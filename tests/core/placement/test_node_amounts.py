@@ -373,7 +373,7 @@ def test_since_1_38_the_use_of_a_node_counts_overheads_by_container_as_well() ->
     raw = raw | {"spec": raw["spec"] | {"nodeName": "n1"}}
     for by_container, cpus in ((False, 11), (True, 8)):
         state = State()
-        state.usage.by_container = by_container
+        state.usage.count_overhead(by_container=by_container)
         state.upsert(parse(raw))  # type: ignore[arg-type] # a Pod
         assert state.fork().usage.of("n1")["cpu"] == cpus * 10**9
 
