@@ -19,7 +19,7 @@ from app.core.model.pod_affinity import (
     read_soft_spread,
 )
 from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
-from app.core.model.pod_parts import PodParts, read_claim_users, read_parts
+from app.core.model.pod_parts import PodParts, limits_and_requests, read_claim_users, read_parts
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
 from app.core.pauses import paced_if_many
@@ -295,12 +295,7 @@ def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int
     A limit stands in for a request of cpu or memory only if no container requests any, as
     defaultPodRequests in the API server has it.
     """
-    resources = fields.child(spec, "resources")
-    try:
-        limits = fields.mapped(resources, "limits", fields.quantity)
-        requests = fields.mapped(resources, "requests", fields.quantity)
-    except FieldError as error:
-        raise error.under("resources") from None
+    limits, requests = limits_and_requests(spec)
     result: dict[str, int] = {}
     for name, amount in paced_if_many((limits | requests).items()):
         huge = name.startswith("hugepages-")

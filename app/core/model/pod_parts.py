@@ -93,18 +93,23 @@ def _init(raw: Any) -> ContainerPart:
     return _part(raw, init=True)
 
 
+def limits_and_requests(source: JsonObject) -> tuple[dict[str, Quantity], dict[str, Quantity]]:
+    """The ``resources`` of a container, or of a Pod as a whole. O(resources)."""
+    resources = fields.child(source, "resources")
+    try:
+        limits = fields.mapped(resources, "limits", fields.quantity)
+        return limits, fields.mapped(resources, "requests", fields.quantity)
+    except FieldError as error:
+        raise error.under("resources") from None
+
+
 def _main(raw: Any) -> ContainerPart:
     return _part(raw, init=False)
 
 
 def _part(raw: Any, *, init: bool) -> ContainerPart:
     source = fields.mapping(raw)
-    resources = fields.child(source, "resources")
-    try:
-        limits = fields.mapped(resources, "limits", fields.quantity)
-        requests = fields.mapped(resources, "requests", fields.quantity)
-    except FieldError as error:
-        raise error.under("resources") from None
+    limits, requests = limits_and_requests(source)
     restarts = fields.default(source, "restartPolicy", fields.text, "") == "Always"
     name = fields.default(source, "name", fields.text, "")
     # The API server lets a limit stand in for a request that is not given.

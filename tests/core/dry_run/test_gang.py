@@ -16,18 +16,9 @@ from app.core.model.pod import Pod
 from app.core.model.taints import Toleration
 from app.core.state.state import State
 from tests.core.diagnosis.inventory import claim, cls, cpu, dev, node, pod, pool, req, template
-from tests.core.dry_run.states import rules, state_with
+from tests.core.dry_run.states import members, rules, state_with
 from tests.objects import DRIVER
 from tests.pausing import Meter, interrupted_after, interrupted_once_after
-
-
-def members(number: int, raw: JsonObject) -> list[Pod]:
-    found = []
-    for index in range(number):
-        item = parse(raw | {"metadata": {"name": f"p{index}", "namespace": "default"}})
-        assert isinstance(item, Pod)
-        found.append(item)
-    return found
 
 
 def gang(state: State, pods: list[Pod], most_tried: int = 20_000, enough: int | None = None) -> GangAnswer:

@@ -6,7 +6,7 @@ from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
-from tests.core.dry_run.states import rules
+from tests.core.dry_run.states import members, rules
 from tests.node_allocatable import mapped, state_of, using, with_room
 from tests.objects import device, slice_of, template
 
@@ -18,13 +18,7 @@ def pods(number: int, cpu: str = "1") -> list[Pod]:
     """Pods that each get a claim from a template."""
     raw = using("p", cpu=cpu)
     entries = [{"name": "t", "resourceClaimTemplateName": "t"}]
-    raw = raw | {"spec": raw["spec"] | {"resourceClaims": entries}}
-    found = []
-    for index in range(number):
-        item = parse(raw | {"metadata": {"name": f"p{index}", "namespace": "default"}})
-        assert isinstance(item, Pod)
-        found.append(item)
-    return found
+    return members(number, raw | {"spec": raw["spec"] | {"resourceClaims": entries}})
 
 
 def nodes(*names: str) -> State:
