@@ -63,6 +63,8 @@ def _claims(raw: Any) -> tuple[str, tuple[str, ...]]:
 
 
 def _claim(raw: Any) -> str:
+    if isinstance(raw, str):
+        raise FieldError(f"must be an object, like `- name: {raw}`")
     return fields.required(fields.mapping(raw), "name", fields.text)
 
 
