@@ -159,6 +159,7 @@ class NodePledges:
 
     def _expire(self, uid: str, pledge: Pledge | None) -> None:
         """Ends a pledge, unless another one is in its place."""
+        self._timers.pop(uid, None)
         if self._state.pledges.of(uid) is pledge:
             self.release(uid)
 

@@ -71,6 +71,7 @@ class RefusedPods:
         """Records that changes since an earlier refusal may help after all."""
         known = self._refused.get(before.pod.meta.key)
         if known is not None and known.pod.meta.uid == before.pod.meta.uid:
+            known = self._current(known)
             everywhere, allocated = (
                 known.everywhere or before.everywhere,
                 max(known.allocated, before.allocated),

@@ -9,7 +9,7 @@ and if that fails too, the previous version stays;
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,6 +102,7 @@ class Feed:
         Cost: O(objects in it); of a list, O(changed and gone ones).
         """
         is_applied = isinstance(event, Replaced) and kind in self._lists and self._lists[kind].is_applied
+        gone: Collection[Key] = ()
         match event:
             case Upserted(item):
                 self._put(kind, item)
@@ -112,12 +113,12 @@ class Feed:
                 with self._state.inventory.rules_together():
                     self._replace(kind, event)
             case Replaced():
-                self._replace(kind, event)
+                gone = self._replace(kind, event)
         if kind == "ResourceClaim" and not is_applied:
             # Only after a whole list: half of it may seem to allocate a device twice.
             changed = event.changed if isinstance(event, Replaced) else (event.object,)
-            for item in changed:
-                self._claim_changed(_key(item))
+            for key in (*map(_key, changed), *gone):
+                self._claim_changed(key)
         self._ahead.pop(kind, None)
         self._changed(kind, event)
 
@@ -125,7 +126,8 @@ class Feed:
         claim = self._state.stored_claim(key)
         return None if claim is None else claim.allocation
 
-    def _replace(self, kind: str, event: Replaced) -> None:
+    def _replace(self, kind: str, event: Replaced) -> Collection[Key]:
+        """Returns what is gone."""
         ahead = self._lists.pop(kind, None) or self._read_list(kind, event)
         if not ahead.is_applied:
             for key in ahead.gone:
@@ -134,6 +136,7 @@ class Feed:
                 self._put(kind, item)
         # The keys, which nothing else has: the mapping would free all of them in one step.
         leave(list(ahead.objects))
+        return ahead.gone
 
     def _to_put(self, kind: str, event: Replaced, ahead: "_ReadList") -> Iterator[Mapping[str, Any]]:
         """The objects of a list that change the state. Knowledge from our own writes is forgotten first.
@@ -155,6 +158,7 @@ class Feed:
         if len(event.changed) + len(ahead.gone) <= _TOGETHER:
             return
         moves, frees = list[Mapping[str, Any]](), list[Mapping[str, Any]]()
+        going = [(key, self._state.stored_claim(key)) for key in paced(ahead.gone)]
         for item in paced(self._to_put(kind, event, ahead), _AT_ONCE):
             held = self._held(_key(item)) if kind == "ResourceClaim" else None
             if held is None:
@@ -170,11 +174,13 @@ class Feed:
                 self._put(kind, item)
         for item in paced(frees, _AT_ONCE):
             self._put(kind, item)
-        for key in paced(ahead.gone, _AT_ONCE):
-            self._drop(kind, key)
+        for key, known in paced(going, _AT_ONCE):
+            # Otherwise it was created again in a pause.
+            if self._state.stored_claim(key) is known:
+                self._drop(kind, key)
         if kind == "ResourceClaim":
-            for item in paced(event.changed, _AT_ONCE):
-                self._claim_changed(_key(item))
+            for key in paced((*map(_key, event.changed), *ahead.gone), _AT_ONCE):
+                self._claim_changed(key)
         self._lists[kind] = replace(ahead, is_applied=True)
 
     def _read_list(self, kind: str, event: Replaced) -> "_ReadList":

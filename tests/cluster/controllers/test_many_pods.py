@@ -35,6 +35,16 @@ def _pod(name: str, priority: int = 0, node: str = "", claims: Sequence[str] = (
     return item
 
 
+def test_what_was_opened_is_not_lost_when_a_pod_is_looked_at_again() -> None:
+    """A new class may make all nodes fit, also for a Pod that is tried again for another reason."""
+    pods, state = RefusedPods(9), State()
+    again = RefusedPod(_pod("again"), 7, everywhere=False)
+    pods.note(again)
+    pods.open_everywhere()
+    pods.look_again(again)
+    assert [item.everywhere for item, _ in pods.waiting(state)] == [True]
+
+
 def test_a_new_class_opens_all_refused_pods_in_one_step() -> None:
     pods, meter = refused(), Meter()
     meter.measure(pods.open_everywhere)
