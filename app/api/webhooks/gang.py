@@ -262,7 +262,8 @@ def _stands(state: State, planned: State, answer: GangAnswer, position: int) -> 
     """
     changed = state.inventory.changes.since(position)
     placed = [item for item in answer.placements if item.chosen is not None]
-    if changed is None or any(item.chosen is not None and item.chosen.node in changed for item in placed):
+    nodes = {item.chosen.node for item in answer.placements if item.chosen is not None}
+    if changed is None or not nodes.isdisjoint(changed):
         return False
     keys = {held.key for item in placed for held in item.claims}
     pods = {item.pod.meta.key for item in placed}

@@ -18,8 +18,7 @@ def demand_of(pod: Pod, amounts: Iterable[ClaimAmounts], *, by_container: bool =
 
     Args:
         by_container: an overhead for each container counts while the container runs, as since Kubernetes
-        1.38;
-            until then that of init containers counts at all times.
+            1.38; until then that of init containers counts at all times.
     Cost: O(resources of the Pod and of its claims).
     """
     amounts = tuple(amounts)

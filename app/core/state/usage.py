@@ -1,5 +1,4 @@
-"""The resources of nodes that Pods use, for the resource check of a dry run, and for devices that take
-some."""
+"""The resources of nodes that Pods use: for the check of a dry run, and for devices that take some."""
 
 from collections import Counter
 from collections.abc import Mapping
