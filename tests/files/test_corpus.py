@@ -280,6 +280,7 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
             "(repair: dra-extender convert)",
         ),
     ],
+    "claim-twice": [(7, "spec.resourceClaims[1].name: duplicate claim name 'gpu'")],
     "pod-claims": [
         (7, "spec.resourceClaims[1].name: duplicate claim name 'gpu'"),
         (
@@ -437,19 +438,22 @@ BESIDE = (
     "domain",
     "workflows",
     "step-claims",
+    "claim-twice",
     "pod-claims",
     "patches",
 )
 
 
-NOT_PLANNED = {
-    "pod-claims": "7: Pod default/a: spec.resourceClaims[1].name: duplicate claim name 'gpu'",
+LOSE_THEIR_CLAIMS = {
+    "claim-twice": "7: Pod default/a: spec.resourceClaims[1].name: duplicate claim name 'gpu'",
+    "pod-claims": "14: Pod default/a: spec.containers[0].resources.claims[0]: must be an object, like "
+    "`- name: gpu`",
     "pod-fields": "6: Pod default/a: spec.resourceclaims: unknown field resourceclaims, did you mean "
     "resourceClaims?",
 }
 
 
-@pytest.mark.parametrize(("name", "why"), NOT_PLANNED.items(), ids=NOT_PLANNED)
+@pytest.mark.parametrize(("name", "why"), LOSE_THEIR_CLAIMS.items(), ids=LOSE_THEIR_CLAIMS)
 def test_pods_that_would_lose_their_claims_are_not_planned(cli: Cli, name: str, why: str) -> None:
     file = HERE / "corpus" / f"{name}.yaml"
 
