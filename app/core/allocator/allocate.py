@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from app.core.allocator import result
 from app.core.allocator.matching import SelectorSource
 from app.core.allocator.node_devices import NodeDevices, Order, set_up
+from app.core.allocator.other_drivers import without_rejected
 from app.core.allocator.outcome import AllocationError, Fits, Invalid, Limits, Misfit, Outcome
 from app.core.allocator.plan import Alternative, Plan, Planner
 from app.core.allocator.search import Search
@@ -80,7 +81,8 @@ def allocate_planned(
     """As ``allocate``, for claims that are planned already. ``order`` is that of ``set_up``."""
     search: Search | None = None
     try:
-        node_devices = set_up(node, pools, taken, plan, order)
+        seen = without_rejected(pools, plan.drivers, plan.features)
+        node_devices = set_up(node, seen, taken, plan, order)
         search = Search(node_devices, limits)
         search.run()
         if not search.found:

@@ -15,6 +15,7 @@ from app.core.allocator.outcome import Reason
 from app.core.cel.common.errors import CelError, CelRuntimeError
 from app.core.model.device import DeviceAttribute, DeviceShape
 from app.core.pauses import pause
+from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.selectors.environment import CelFeatures
 
@@ -29,6 +30,10 @@ class CompiledSelector(Protocol):
     @property
     def attributes_read(self) -> AttributesRead:
         """The attributes that decide it."""
+
+    @property
+    def drivers(self) -> AcceptedDrivers:
+        """Those whose devices it may select; on others it is false."""
 
     @property
     def outcome(self) -> str:
@@ -65,11 +70,12 @@ class SelectorSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NamedSelector:
-    """A selector, and how to name it to a person: ``class gpu, selector #0``."""
+    """A selector, and how to name it to a person: ``class gpu, selector #0``. ``of_class``: of the class."""
 
     where: str
     text: str
     selector: CompiledSelector
+    of_class: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -85,6 +91,12 @@ class Matcher:
     request: str
     verdicts: dict[DeviceShape, "bool | int | Reason"] = field(default_factory=dict)
     struck: dict[Hashable, SelectorCount] = field(default_factory=dict)
+
+    @property
+    def drivers(self) -> AcceptedDrivers:
+        """The drivers whose devices the first selector of the class may select."""
+        first = self.selectors[0] if self.selectors else None
+        return first.selector.drivers if first is not None and first.of_class else None
 
     def verdict(self, shape: DeviceShape) -> "bool | int | Reason":
         """True, or the index of the selector that rejects it, or an error. One evaluation a shape."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from app.core.allocator.capacity import Arithmetic, CapacityError, Charge, arithmetic_of, charge
 from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
+from app.core.allocator.other_drivers import drivers_of
 from app.core.allocator.outcome import AllocationError, Reason
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
@@ -16,6 +17,7 @@ from app.core.model.features import Features
 from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.taints import Taint
 from app.core.pauses import leave, paced
+from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.environment import cel_features
 from app.core.versions.channel import Channel
 
@@ -102,7 +104,8 @@ class ClaimPlan:
 class Plan:
     """All claims of one Pod. ``alternatives`` are those of all claims, in order.
 
-    ``selectors`` compiles parts of a selector, to explain a refusal.
+    ``selectors`` compiles parts of a selector, to explain a refusal. ``drivers`` are those whose devices a
+    request may use.
     """
 
     claims: tuple[ClaimPlan, ...]
@@ -110,6 +113,7 @@ class Plan:
     features: Features
     channel: Channel
     selectors: SelectorSource
+    drivers: AcceptedDrivers = None
 
     def __del__(self) -> None:
         if len(self.alternatives) > _FEW:
@@ -146,7 +150,9 @@ class Planner:
         """The plan. O(requests), and the compilation of selectors that are not in the cache."""
         # A Pod may have thousands of claims, whose requests take 20 us each.
         plans = tuple(self._claim(index, claim) for index, claim in enumerate(paced(claims, _AT_ONCE)))
-        return Plan(plans, tuple(self._variants), self._features, self._channel, self._selectors)
+        variants = tuple(self._variants)
+        drivers = drivers_of([alternative.matcher for alternative in variants])
+        return Plan(plans, variants, self._features, self._channel, self._selectors, drivers)
 
     def _claim(self, index: int, claim: ResourceClaim) -> ClaimPlan:
         name = f"{claim.meta.namespace}/{claim.meta.name}"
@@ -220,17 +226,18 @@ class Planner:
 
     def _matcher(self, spec: RequestSpec, claim: str, name: str) -> Matcher:
         texts = [
-            (f"class {spec.device_class}, selector #{number}", text)
+            (f"class {spec.device_class}, selector #{number}", text, True)
             for number, text in enumerate(self._classes[spec.device_class].selectors)
         ] + [
-            (f"claim {claim}, request {name}, selector #{number}", text)
+            (f"claim {claim}, request {name}, selector #{number}", text, False)
             for number, text in enumerate(spec.selectors)
         ]
         selectors = []
-        for where, text in texts:
+        for where, text, of_class in texts:
             if text is None:
                 raise _invalid("SelectorUnknown", f"{where} is of an unknown type", claim, name)
-            selectors.append(NamedSelector(where, text, self._selectors.get(text, self._cel_features)))
+            compiled = self._selectors.get(text, self._cel_features)
+            selectors.append(NamedSelector(where, text, compiled, of_class))
         return Matcher(tuple(selectors), claim, name)
 
     def _attributes(self, spec: RequestSpec, claim: str, name: str) -> Attributes:

@@ -9,6 +9,7 @@ from app.core.cel.values.kinds import is_list, items, type_name
 from app.core.cel.values.semver import Semver
 from app.core.cel.values.values import Optional, TypeValue
 from app.core.model.device import AttributeKind, DeviceAttribute, DeviceShape
+from app.core.selectors.accepted_drivers import AcceptedDrivers, accepted_drivers
 from app.core.selectors.attributes_read import AttributesRead, attributes_read
 from app.core.selectors.device_view import view_of
 from app.core.selectors.environment import CelFeatures, compile_expression
@@ -25,10 +26,11 @@ class Selector:
 
     ``matches(shape)`` returns whether a device of that shape is selected. It raises CelRuntimeError where
     the evaluation fails, and the compile error of a broken selector. ``evaluations[0]`` counts its calls.
-    ``attributes_read`` are the attributes that decide it, ``outcome`` is what evaluates it.
+    ``attributes_read`` are the attributes that decide it, ``drivers`` those whose devices it may select,
+    ``outcome`` is what evaluates it.
     """
 
-    __slots__ = ("attributes_read", "engine", "error", "evaluations", "matches", "outcome", "text")
+    __slots__ = ("attributes_read", "drivers", "engine", "error", "evaluations", "matches", "outcome", "text")
 
     def __init__(
         self,
@@ -39,11 +41,13 @@ class Selector:
         *,
         evaluations: list[int] | None = None,
         attributes_read: AttributesRead = frozenset(),
+        drivers: AcceptedDrivers = None,
         outcome: Outcome = "invalid",
     ) -> None:
         self.text = text
         self.outcome: Outcome = outcome
         self.attributes_read = attributes_read
+        self.drivers = drivers
         self.engine = engine
         self.matches = matches
         self.error = error
@@ -85,11 +89,12 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     if matcher is not None:
         outcome = "reference" if engine == "reference" else "compiled"
     matches = matcher or _kept(run, evaluations)
+    drivers = accepted_drivers(program.tree)
     if rules.lists_need_gate and not features.list_type_attributes:
-        matches = _without_lists(matches)
+        matches, drivers = _without_lists(matches), None
     return Selector(
         text, engine, matches, evaluations=evaluations,
-        attributes_read=attributes_read(program.tree), outcome=outcome,
+        attributes_read=attributes_read(program.tree), drivers=drivers, outcome=outcome,
     )  # fmt: skip
 
 

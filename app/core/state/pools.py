@@ -16,10 +16,13 @@ from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import CounterSet, DeviceId, PoolId, ResourceSlice
 from app.core.pauses import paced
+from app.core.selectors.device_view import view_of
 from app.core.state.pool_generations import GenerationSize
 
 _SLICES = 4
 """Slices between two pauses, of 128 devices at most."""
+_DEVICES = 64
+"""Devices between two pauses, of which each may have versions to be parsed."""
 _FIELDS = 64
 """Slices between two pauses, where none of their devices is read."""
 
@@ -60,6 +63,16 @@ class Pool:
     takes_part: bool = False
     devices: tuple[PlacedDevice, ...] = ()
     seen: tuple[ResourceSlice, ...] = ()
+    _readable: bool | None = field(init=False, repr=False, default=None)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether an expression can be evaluated on each device. O(devices), with pauses, once."""
+        readable = self._readable
+        if readable is None:
+            readable = all(map(_is_readable, paced(self.devices, _DEVICES)))
+            object.__setattr__(self, "_readable", readable)
+        return readable
 
     @property
     def usable(self) -> bool:
@@ -397,6 +410,11 @@ def _drawing(device: Device, known: Mapping[str, CounterSet]) -> Device:
 
 def _has_binding_conditions(slices: Iterable[ResourceSlice], features: Features) -> bool:
     return features.channel.binds_to_node and any(item.binding_conditions for item in slices)
+
+
+def _is_readable(placed: PlacedDevice) -> bool:
+    shape = placed.device.shape
+    return not shape.parsed or not view_of(shape).unreadable
 
 
 def _placed(id_: PoolId, slices: Iterable[ResourceSlice]) -> tuple[PlacedDevice, ...]:

@@ -24,6 +24,7 @@ from app.core.placement.mix_of_claims import device_demand
 from app.core.placement.node_result import Tried
 from app.core.placement.rules import Rules
 from app.core.scoring import DeviceDemand, policy_named
+from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import PoolError
 from app.core.state.state import State
@@ -34,8 +35,8 @@ from app.core.verdicts.node_verdict import NodeVerdict
 from app.core.verdicts.slice_looks import SliceLooks
 
 _MAX_ENTRIES = 256
-_MAX_ATTRIBUTE_SETS = 16
-"""Sets of attributes that distinguish nodes; keys for 5,000 nodes take about 1 MB each."""
+_MAX_SIGHTS = 32
+"""Sets of attributes and drivers that distinguish nodes; keys for 5,000 nodes take about 1 MB each."""
 _MAX_CLASSES = 20_000
 _ALIKE = 4096
 _EXPECTED = 4
@@ -82,7 +83,9 @@ class VerdictCache:
         self._state = state
         self._size = size
         self._entries: OrderedDict[object, CacheEntry] = OrderedDict()
-        self._classes: OrderedDict[tuple[Features, AttributesRead], EquivalenceClasses] = OrderedDict()
+        self._classes: OrderedDict[tuple[Features, AttributesRead, AcceptedDrivers], EquivalenceClasses] = (
+            OrderedDict()
+        )
         self.looks = SliceLooks()
         self._alike: dict[tuple[str, int, str, bool, str], NodeVerdict] = {}
         self.searches = 0
@@ -107,9 +110,8 @@ class VerdictCache:
             if isinstance(plan, Invalid):
                 return plan
             # The plan holds on to its classes, so that their ids in the key stay their own.
-            classes_of_nodes = self._classes_for(
-                rules.features, attributes_read(plan, rules.policy, groups, demand)
-            )
+            read = attributes_read(plan, rules.policy, groups, demand)
+            classes_of_nodes = self._classes_for(rules.features, read, plan.drivers)
             entry = CacheEntry(plan, self._state.inventory.changes.position, classes_of_nodes)
             self._entries[key] = entry
             if len(self._entries) > self._size:
@@ -158,14 +160,16 @@ class VerdictCache:
         """The ways in which nodes are distinguished, the latest last."""
         return tuple(self._classes.values())
 
-    def _classes_for(self, features: Features, attributes_read: AttributesRead) -> EquivalenceClasses:
-        key = (features, attributes_read)
+    def _classes_for(
+        self, features: Features, attributes_read: AttributesRead, drivers: AcceptedDrivers
+    ) -> EquivalenceClasses:
+        key = (features, attributes_read, drivers)
         found = self._classes.get(key)
         if found is None:
             found = self._classes[key] = EquivalenceClasses(
-                self._state, features, attributes_read, self.looks
+                self._state, features, attributes_read, drivers, self.looks
             )
-            if len(self._classes) > _MAX_ATTRIBUTE_SETS:
+            if len(self._classes) > _MAX_SIGHTS:
                 self._classes.popitem(last=False)
         self._classes.move_to_end(key)
         return found

@@ -7,6 +7,7 @@ claim costs the keys of the nodes that it concerns.
 from collections.abc import Hashable
 
 from app.core.model.features import Features
+from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import PoolError
 from app.core.state.state import State
@@ -21,11 +22,16 @@ class EquivalenceClasses:
     """The key of each node, as of now. ``computed`` counts the keys that had to be made."""
 
     def __init__(
-        self, state: State, features: Features, attributes_read: AttributesRead, looks: SliceLooks
+        self,
+        state: State,
+        features: Features,
+        attributes_read: AttributesRead,
+        drivers: AcceptedDrivers,
+        looks: SliceLooks,
     ) -> None:
         self._state = state
         self._features = features
-        self._signature = NodeSignature(features, attributes_read, looks)
+        self._signature = NodeSignature(features, attributes_read, drivers, looks)
         self._keys: dict[str, Hashable | None] = {}
         self._position = state.inventory.changes.position
         self.computed = 0

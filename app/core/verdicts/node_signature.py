@@ -4,18 +4,21 @@ Nodes with equal signatures get the same verdict.
 
 Two nodes have equal keys if their devices agree, one by one and in order, in everything that
 ``node_devices``, ``partial``, ``bounds`` and ``symmetry`` look at: shape (as far as the plan's selectors
-and constraints read it), counters, taints, node selection, and what is taken of them. No key contains
+and constraints read it), counters, taints, node selection, and what is taken of them. Of devices that
+are rejected by their driver only counts whether there are any: a refusal says so. No key contains
 names of nodes, devices or usable pools, so a verdict with such a name belongs to a single node.
 """
 
 from collections.abc import Hashable, Sequence
 
 from app.core.allocator.node_devices import NODE_OPERATIONS, PoolView
+from app.core.allocator.other_drivers import rejects
 from app.core.allocator.plan import Plan
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import ResourceSlice
 from app.core.pauses import paced_if_many
+from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
@@ -27,16 +30,21 @@ class UniqueNodeError(Exception):
 
 
 class NodeSignature:
-    """Keys of nodes for all plans with these features and attributes.
+    """Keys of nodes for all plans with these features, attributes and drivers.
 
     Args:
         looks: of the slices, for all signatures.
     """
 
     def __init__(
-        self, features: Features, attributes_read: AttributesRead, looks: SliceLooks | None = None
+        self,
+        features: Features,
+        attributes_read: AttributesRead,
+        drivers: AcceptedDrivers = None,
+        looks: SliceLooks | None = None,
     ) -> None:
         self._features = features
+        self._drivers = drivers
         # Where one attribute can fail every expression, all of them count as read.
         self._sight = None if features.version.cel.lists_need_gate else attributes_read
         self._looks = SliceLooks() if looks is None else looks  # empty ones are false
@@ -48,8 +56,10 @@ class NodeSignature:
         None: the node is like no other. Cost: O(slices + devices taken) if the slices are known,
         O(devices) if not, with pauses.
         """
+        seen = [pool for pool in paced_if_many(pools) if pool.devices or not pool.usable]
+        counted = [pool for pool in paced_if_many(seen) if not rejects(self._drivers, pool, self._features)]
         try:
-            return tuple([self._pool(node, pool, taken) for pool in pools if pool.devices or not pool.usable])
+            return len(counted) < len(seen), tuple([self._pool(node, pool, taken) for pool in counted])
         except UniqueNodeError:
             return None
 

@@ -11,6 +11,7 @@ from bench.attacks.inputs.objects import claim, pod, slice_of
 from bench.attacks.inputs.registry import registry
 from bench.attacks.inputs.requests import all_asked, filtered, write
 from bench.attacks.served import SLICES, Served
+from bench.scenes import DRIVER
 
 ATTACKS, attack = registry()
 
@@ -90,8 +91,11 @@ def _tainted(slice_index: int, number: int) -> Any:
     return {"name": f"d{number}", "attributes": {"uuid": {"string": own}}, "taints": taints}
 
 
-def _selecting(label: str, name: str, hosts: Callable[[Served], Sequence[str]]) -> None:
+def _selecting(
+    label: str, name: str, hosts: Callable[[Served], Sequence[str]], driver: str | None = None
+) -> None:
     """A pool of 128 devices, each for all nodes but one."""
+    driver = driver or f"{name}.example.com"
 
     @attack(f"a node selector on each of 128 devices of a pool{label}")
     async def _(service: Served) -> str:
@@ -103,12 +107,10 @@ def _selecting(label: str, name: str, hosts: Callable[[Served], Sequence[str]]) 
             ]
             of_pool = {"name": name, "resourceSliceCount": 2}
             where = {"perDeviceNodeSelection": True}
-            await service.create(
-                SLICES, slice_of(f"{name}-{part}", f"{name}.example.com", devices, where, **of_pool)
-            )
+            await service.create(SLICES, slice_of(f"{name}-{part}", driver, devices, where, **of_pool))
         return await all_asked(
             service,
-            f"/api/v1/devices/{name}.example.com/{name}/d1-63",
+            f"/api/v1/devices/{driver}/{name}/d1-63",
             "/api/v1/devices?limit=100",
             "/api/v1/usage",
             "/api/v1/fleet?limit=1",
@@ -118,6 +120,7 @@ def _selecting(label: str, name: str, hosts: Callable[[Served], Sequence[str]]) 
 
 _selecting("", "chosen", lambda _: [f"x{number}" for number in range(128)])
 _selecting(", by hosts that exist", "hosts", lambda service: service.nodes[:128])
+_selecting(", by hosts that exist, of the driver in use", "own", lambda service: service.nodes[:128], DRIVER)
 
 
 def _all_but(hostname: str) -> Any:
@@ -125,25 +128,34 @@ def _all_but(hostname: str) -> Any:
     return {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
 
 
-@attack("one pool of 3,200 devices for all nodes")
-async def _shared(service: Served) -> str:
-    for part in range(50):
-        devices = [{"name": f"d{part}-{number}"} for number in range(64)]
-        of_pool = {"name": "shared", "resourceSliceCount": 50}
-        where = {"nodeSelector": _EVERYWHERE}
-        await service.create(
-            SLICES, slice_of(f"shared-{part}", "shared.example.com", devices, where, **of_pool)
+def _other_model(name: str) -> Any:
+    return {"name": name, "attributes": {"model": {"string": "other"}}}
+
+
+def _shared(label: str, name: str, driver: str) -> None:
+    """A pool that all nodes can use, slice by slice."""
+
+    @attack(f"one pool of 3,200 devices for all nodes{label}")
+    async def _(service: Served) -> str:
+        for part in range(50):
+            devices = [_other_model(f"d{part}-{number}") for number in range(64)]
+            of_pool = {"name": name, "resourceSliceCount": 50}
+            where = {"nodeSelector": _EVERYWHERE}
+            await service.create(SLICES, slice_of(f"{name}-{part}", driver, devices, where, **of_pool))
+        await write(service, claim(name, [f"device.driver == '{driver}'"]))
+        found = await filtered(service, pod(name, name))
+        lists = await all_asked(
+            service,
+            f"/api/v1/devices/{driver}/{name}/d49-63",
+            "/api/v1/pools",
+            "/api/v1/devices?limit=5000",
+            "/api/v1/usage?by=node",
+            f"/api/v1/usage?by=node&by=label:{HOSTNAME}&by=state",
+            "/api/v1/matches?selector=true",
+            "/api/v1/overview",
         )
-    await write(service, claim("shared", ["device.driver == 'shared.example.com'"]))
-    found = await filtered(service, pod("shared", "shared"))
-    lists = await all_asked(
-        service,
-        "/api/v1/devices/shared.example.com/shared/d49-63",
-        "/api/v1/pools",
-        "/api/v1/devices?limit=5000",
-        "/api/v1/usage?by=node",
-        f"/api/v1/usage?by=node&by=label:{HOSTNAME}&by=state",
-        "/api/v1/matches?selector=true",
-        "/api/v1/overview",
-    )
-    return f"{found}; {lists}"
+        return f"{found}; {lists}"
+
+
+_shared("", "shared", "shared.example.com")
+_shared(", of the driver in use", "more", DRIVER)

@@ -294,8 +294,8 @@ def test_what_changes_while_a_key_is_made_is_not_kept_as_the_key() -> None:
         small = slice_of("n1", device("d0", size="small"), generation=2)
         with changed_at_pause(moment, partial(put, state, small)) as pauses:
             found = entry.classes.key("n1")
-        (read,) = (key[1] for key in verdict_cache._classes)
-        fresh = EquivalenceClasses(state, rules.features, read, verdict_cache.looks)
+        ((features, read, drivers),) = verdict_cache._classes
+        fresh = EquivalenceClasses(state, features, read, drivers, verdict_cache.looks)
         assert found == fresh.key("n1") == entry.classes.key("n1")
         if pauses[0] < moment:
             break

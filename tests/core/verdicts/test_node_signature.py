@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -78,6 +78,9 @@ def with_twins(request: JsonObject) -> JsonObject:
     for name in [item["metadata"]["name"] for item in objects if item["kind"] == "Node"]:
         for suffix, change in CHANGES.items():
             objects += twin(request["objects"], name, suffix, change)
+        for suffix, devices in STRANGERS.items():
+            objects += twin(request["objects"], name, suffix, same)
+            objects.append(stranger(f"{name}-{suffix}", devices))
     return request | {"objects": objects, "nodes": None}
 
 
@@ -166,6 +169,24 @@ CHANGES: dict[str, Change] = {
 }
 
 
+def stranger(node_name: str, devices: list[JsonObject]) -> JsonObject:
+    """A slice of a driver that most classes reject."""
+    found = slice_of(node_name, *devices, suffix="-zz")
+    return found | {"spec": found["spec"] | {"driver": STRANGE}}
+
+
+STRANGE = "zz.example.com"
+_CONDITIONS = {"bindingConditions": ["a"], "bindingFailureConditions": ["b"]}
+_NO_VERSION = {"attributes": {"v": {"version": "not one"}}}
+STRANGERS: dict[str, list[JsonObject]] = {
+    "one": [device("d")],
+    "two": [device("d"), device("e", size="big")],
+    "conditions": [device("d") | _CONDITIONS],
+    "unreadable": [device("d") | _NO_VERSION],
+    "unknown": [device("d") | {"attributes": {"v": {}}}],
+}
+
+
 GROUPS = frozenset({"shared.example.org/group", f"{DRIVER}/index"})
 """What templates of others match by."""
 
@@ -183,7 +204,9 @@ def answer(
     outcome = allocate_planned(
         target, pools, found.plan, taken, limits=Limits(), new_share_id=lambda: str(next(numbers))
     )
-    places = {item.id: number for number, item in enumerate(item for pool in pools for item in pool.devices)}
+    strangers_last = sorted(pools, key=lambda pool: pool.id.driver == STRANGE)
+    devices = [item for pool in strangers_last for item in pool.devices]
+    places = {item.id: number for number, item in enumerate(devices)}
     match outcome:
         case Fits():
             outcome = pick(
@@ -204,7 +227,7 @@ def answer(
             return "fits", outcome.steps, chosen, points, outcome.ranks
         case Misfit():
             reasons = explain_misfit(target, pools, found.plan, taken)
-            return "misfit", outcome.steps, node_message(reasons), [dict(item.counts) for item in reasons]
+            return "misfit", outcome.steps, node_message(reasons), [item.code for item in reasons]
         case Invalid():
             return "invalid", outcome.steps, [reason.code for reason in outcome.reasons]
 
@@ -221,7 +244,8 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
         if found is None:
             continue
         demand = found.demand() if policy_named(policy).demands else None
-        signature = NodeSignature(found.features, attributes_read(found.plan, policy, GROUPS, demand))
+        read = attributes_read(found.plan, policy, GROUPS, demand)
+        signature = NodeSignature(found.features, read, found.plan.drivers)
         taken = found.inventory.taken()
         answers: dict[Hashable, Any] = {}
         for target in found.inventory.nodes:
@@ -243,9 +267,14 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
 
 
 def _keys(
-    many: list[list[JsonObject]], expression: str, taken: tuple[str, ...], switches: dict[str, bool]
+    many: list[list[JsonObject]],
+    expression: str,
+    taken: tuple[str, ...],
+    switches: dict[str, bool],
+    *,
+    strangers: Sequence[list[JsonObject]] = (),
 ) -> list[Hashable]:
-    objects = [device_class(), claim("c", expression=expression)]
+    objects = [device_class(expression=f'device.driver == "{DRIVER}"'), claim("c", expression=expression)]
     for number, devices in enumerate(many):
         objects += [node(f"n{number}"), slice_of(f"n{number}", *devices)]
         for name in taken:
@@ -254,11 +283,13 @@ def _keys(
                 "status": {"allocation": {"devices": {"results": results}}}
             }
             objects.append(held)
+    for number, devices in enumerate(strangers):
+        objects += [stranger(f"n{number}", devices)] if devices else []
     pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
              "spec": {"resourceClaims": [{"name": "c", "resourceClaimName": "c"}]}}]  # fmt: skip
     found = scene({"objects": objects, "pods": pods, "features": switches})
     assert found is not None
-    signature = NodeSignature(found.features, attributes_read_by_plan(found.plan))
+    signature = NodeSignature(found.features, attributes_read_by_plan(found.plan), found.plan.drivers)
     held_ = found.inventory.taken()
     return [signature.key(target, found.pools(target), held_) for target in found.inventory.nodes]
 
@@ -308,6 +339,36 @@ def test_it_does_not_matter(pair: tuple[JsonObject, JsonObject]) -> None:
 @pytest.mark.parametrize("pair", UNLIKE.values(), ids=UNLIKE.keys())
 def test_it_does_matter(pair: tuple[JsonObject, JsonObject]) -> None:
     first, second = _keys([[pair[0]], [pair[1]]], READS_SIZE, (), {})
+    assert first != second
+
+
+STRANGERS_ALIKE = {
+    "other attributes": ([device("d")], [device("d", size="big"), device("e")]),
+    "capacity": ([device("d")], [device("d") | {"capacity": {"m": {"value": "1"}}}]),
+    "conditions": ([device("d")], [device("d") | _CONDITIONS]),
+}
+STRANGERS_UNLIKE: dict[str, tuple[list[JsonObject], list[JsonObject], dict[str, bool]]] = {
+    "whether there are any": ([], [device("d")], {}),
+    "an attribute that breaks every selector": ([device("d")], [device("d") | _NO_VERSION], {}),
+    "conditions that are refused first": (
+        [device("d")],
+        [device("d") | _CONDITIONS],
+        {"DeviceBindingAndStatus": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("pair", STRANGERS_ALIKE.values(), ids=STRANGERS_ALIKE.keys())
+def test_it_does_not_matter_of_another_driver(pair: tuple[list[JsonObject], list[JsonObject]]) -> None:
+    first, second = _keys([[device("a")]] * 2, READS_SIZE, (), {}, strangers=pair)
+    assert first == second is not None
+
+
+@pytest.mark.parametrize(("one", "other", "switches"), STRANGERS_UNLIKE.values(), ids=STRANGERS_UNLIKE.keys())
+def test_it_does_matter_of_another_driver(
+    one: list[JsonObject], other: list[JsonObject], switches: dict[str, bool]
+) -> None:
+    first, second = _keys([[device("a")]] * 2, READS_SIZE, (), switches, strangers=(one, other))
     assert first != second
 
 
