@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from app.core.model import fields
 from app.core.pauses import paced_if_many
@@ -57,7 +58,7 @@ class NodeSelectorTerm:
         return result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class NodeSelector:
     """One of the terms must hold.
 
@@ -100,6 +101,14 @@ class NodeSelector:
 def read_node_selector(raw: Any) -> NodeSelector:
     """Reads core/v1 NodeSelector."""
     return NodeSelector(fields.listed(fields.mapping(raw), "nodeSelectorTerms", read_term))
+
+
+_known: "WeakValueDictionary[NodeSelector, NodeSelector]" = WeakValueDictionary()
+
+
+def interned(selector: NodeSelector | None) -> NodeSelector | None:
+    """The one object for all equal selectors: a pool may have one in thousands of slices. O(its size)."""
+    return None if selector is None else _known.setdefault(selector, selector)
 
 
 def read_term(raw: Any) -> NodeSelectorTerm:

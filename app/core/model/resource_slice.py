@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.json_object import JsonObject
 from app.core.model import fields
@@ -10,14 +10,13 @@ from app.core.model.device import Device, read_counters, read_device
 from app.core.model.device_reach import DeviceReach
 from app.core.model.errors import FieldError
 from app.core.model.meta import Meta, read_meta
-from app.core.model.node_selector import NodeSelector, read_node_selector
+from app.core.model.node_selector import NodeSelector, interned, read_node_selector
 from app.core.model.quantity import Quantity
 from app.core.pauses import pause
 
 
-@dataclass(frozen=True, slots=True)
-class PoolId:
-    """Names a pool: a driver's pool names are its own."""
+class PoolId(NamedTuple):
+    """Names a pool: a driver's pool names are its own. A tuple: it is hashed for each slice of each node."""
 
     driver: str
     pool: str
@@ -26,9 +25,8 @@ class PoolId:
         return f"{self.driver}/{self.pool}"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceId:
-    """Names a device in the cluster."""
+class DeviceId(NamedTuple):
+    """Names a device in the cluster. A tuple, as PoolId."""
 
     driver: str
     pool: str
@@ -57,7 +55,7 @@ class ResourceSlice:
 
     What some device of it has is found out once, for the pools of all nodes that see the slice: whether it
     ``has_groups`` (of compatibility), ``draws`` from counters, has ``binding_conditions``, or
-    ``takes_of_nodes`` (CPU, memory or huge pages).
+    ``takes_of_nodes`` (CPU, memory or huge pages). ``pool_id`` is the pool that the slice is a part of.
     """
 
     meta: Meta
@@ -76,9 +74,11 @@ class ResourceSlice:
     draws: bool = field(init=False, compare=False, repr=False, default=False)
     binding_conditions: bool = field(init=False, compare=False, repr=False, default=False)
     takes_of_nodes: bool = field(init=False, compare=False, repr=False, default=False)
+    pool_id: PoolId = field(init=False, compare=False, repr=False)
     _reach: DeviceReach | None = field(init=False, compare=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "pool_id", PoolId(self.driver, self.pool))
         for device in self.devices:
             if device.consumes_counters:
                 object.__setattr__(self, "draws", True)
@@ -88,11 +88,6 @@ class ResourceSlice:
                 object.__setattr__(self, "binding_conditions", True)
             if device.node_allocatable:
                 object.__setattr__(self, "takes_of_nodes", True)
-
-    @property
-    def pool_id(self) -> PoolId:
-        """The pool the slice is a part of."""
-        return PoolId(self.driver, self.pool)
 
     @property
     def reach(self) -> DeviceReach:
@@ -119,7 +114,7 @@ def read_resource_slice(raw: Any) -> ResourceSlice:
             generation=generation,
             slice_count=count,
             node_name=fields.optional(spec, "nodeName", fields.text),
-            node_selector=fields.optional(spec, "nodeSelector", read_node_selector),
+            node_selector=interned(fields.optional(spec, "nodeSelector", read_node_selector)),
             all_nodes=fields.default(spec, "allNodes", fields.boolean, otherwise=False),
             per_device_node_selection=fields.optional(spec, "perDeviceNodeSelection", fields.boolean),
             devices=fields.listed(spec, "devices", lambda item: _paced_device(item, driver)),

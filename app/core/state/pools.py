@@ -194,8 +194,9 @@ def gather_pools(
     device none of the functions is called any more: what they read may change in a pause.
     """
     found: dict[PoolId, list[ResourceSlice]] = {}
+    selected: dict[int, bool] = {}
     for candidate in paced(slices, _FIELDS):
-        if not _ignored(candidate, features) and _relevant(candidate, node, features):
+        if not _ignored(candidate, features) and _relevant(candidate, node, features, selected):
             _add(found, candidate)
     views = [view for id_, seen in found.items() if (view := _view(id_, seen, newest, features, size))]
     shared = [None if alike is None or view.is_of_one_node else alike(view.id) for view in views]
@@ -226,22 +227,33 @@ def _ignored(candidate: ResourceSlice, features: Features) -> bool:
     return not features.compatibility_groups and candidate.has_groups
 
 
-def _relevant(candidate: ResourceSlice, node: Node, features: Features) -> bool:
+def _relevant(candidate: ResourceSlice, node: Node, features: Features, selected: dict[int, bool]) -> bool:
+    """Whether the slice counts for the node. ``selected``: by the id of a selector, which is interned."""
     if candidate.shared_counters and features.channel.counters_everywhere:
         return True
-    try:
-        if candidate.node_name or candidate.all_nodes or candidate.node_selector is not None:
-            return node_matches(
-                node, candidate.node_name, candidate.node_selector, all_nodes=candidate.all_nodes
-            )
-    except SelectorError as error:
-        raise PoolError(f"slice {candidate.meta.name}: {error}") from None
+    if candidate.node_name:
+        return node.name == candidate.node_name
+    if candidate.all_nodes:
+        return True
+    selector = candidate.node_selector
+    if selector is not None:
+        matches = selected.get(id(selector))
+        if matches is None:
+            matches = selected[id(selector)] = _selects(selector, candidate, node)
+        return matches
     if not candidate.per_device_node_selection:
         return False
     reached = candidate.reach.of(node)
     if reached.error:
         raise PoolError(f"slice {candidate.meta.name}: {reached.error}")
     return reached.some
+
+
+def _selects(selector: NodeSelector, of: ResourceSlice, node: Node) -> bool:
+    try:
+        return selector.matches(node.name, node.meta.labels)
+    except SelectorError as error:
+        raise PoolError(f"slice {of.meta.name}: {error}") from None
 
 
 def _add(found: dict[PoolId, list[ResourceSlice]], candidate: ResourceSlice) -> None:

@@ -10,6 +10,7 @@ names of nodes, devices or usable pools, so a verdict with such a name belongs t
 """
 
 from collections.abc import Hashable, Sequence
+from weakref import WeakKeyDictionary
 
 from app.core.allocator.node_devices import NODE_OPERATIONS, PoolView
 from app.core.allocator.other_drivers import rejects
@@ -17,12 +18,15 @@ from app.core.allocator.plan import Plan
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import ResourceSlice
-from app.core.pauses import paced_if_many
+from app.core.pauses import paced, paced_if_many
 from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 from app.core.verdicts.slice_looks import SliceLooks
+
+_MANY = 4
+"""Slices of a pool from which their look is remembered: pools that many nodes see are of this kind."""
 
 
 class UniqueNodeError(Exception):
@@ -49,6 +53,7 @@ class NodeSignature:
         self._sight = None if features.version.cel.lists_need_gate else attributes_read
         self._looks = SliceLooks() if looks is None else looks  # empty ones are false
         self._visible: dict[str, tuple[str, ...]] = {}
+        self._many: WeakKeyDictionary[Pool, int] = WeakKeyDictionary()
 
     def key(self, node: Node, pools: Sequence[Pool], taken: Taken) -> Hashable | None:
         """Equal for nodes that get the same verdict, steps, devices by position and reasons by code.
@@ -68,8 +73,7 @@ class NodeSignature:
             if pool.takes_part:
                 raise UniqueNodeError  # reasons name the pool, and it may have devices
             return pool.id, pool.incomplete, pool.invalid_reason  # all that reasons say of it
-        held, looks = taken.get(pool.id), self._looks
-        slices = tuple([self._slice(node, item) for item in paced_if_many(pool.slices)])
+        held, looks, slices = taken.get(pool.id), self._looks, self._slices(node, pool)
         if held is None:
             if not pool.counter_sets:
                 return slices
@@ -77,6 +81,15 @@ class NodeSignature:
         view = PoolView(pool, held, self._features)
         left = view.ledger.state() if pool.counter_sets else None
         return slices, _held(pool, view), left
+
+    def _slices(self, node: Node, pool: Pool) -> Hashable:
+        if len(pool.slices) < _MANY or any(map(_differs_by_node, pool.slices)):
+            return tuple([self._slice(node, item) for item in paced_if_many(pool.slices)])
+        found = self._many.get(pool)
+        if found is None:
+            parts = [self._slice(node, item) for item in paced(pool.slices)]
+            found = self._many[pool] = self._looks.numbers.of(tuple(parts))
+        return found
 
     def _slice(self, node: Node, item: ResourceSlice) -> int:
         look = self._looks.of(item)
@@ -88,7 +101,7 @@ class NodeSignature:
         found = look.shapes.seen(names)
         if look.rest is not None:
             found = self._looks.numbers.of((found, look.rest))
-        if item.per_device_node_selection or item.skip_node_operations:
+        if _differs_by_node(item):
             unsuited = bool(item.skip_node_operations) and NODE_OPERATIONS not in node.declared_features
             reached = item.reach.of(node).devices if item.per_device_node_selection else ()
             if None in reached:
@@ -103,6 +116,11 @@ class NodeSignature:
         own = {name.removeprefix(prefix) for name in attributes_read if name.startswith(prefix)}
         found = self._visible[driver] = tuple(sorted(attributes_read | own))
         return found
+
+
+def _differs_by_node(item: ResourceSlice) -> bool:
+    """Whether two nodes that see the slice may see it differently."""
+    return bool(item.per_device_node_selection or item.skip_node_operations)
 
 
 def _held(pool: Pool, view: PoolView) -> Hashable:
