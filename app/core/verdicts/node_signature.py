@@ -5,7 +5,7 @@ Nodes with equal signatures get the same verdict.
 Two nodes have equal keys if their devices agree, one by one and in order, in everything that
 ``node_devices``, ``partial``, ``bounds`` and ``symmetry`` look at: shape (as far as the plan's selectors
 and constraints read it), counters, taints, node selection, and what is taken of them. Of devices that
-are rejected by their driver only counts whether there are any: a refusal says so. No key contains
+are rejected by their driver only counts whether there are any: a refusal reports it. No key contains
 names of nodes, devices or usable pools, so a verdict with such a name belongs to a single node.
 """
 
