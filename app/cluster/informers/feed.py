@@ -10,7 +10,8 @@ and if that fails too, the previous version stays;
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.cluster.informers.informer import Deleted, Event, Replaced, Upserted
@@ -20,6 +21,7 @@ from app.core.model.errors import FieldError, ObjectError
 from app.core.model.meta import read_meta
 from app.core.model.parse import InventoryObject, parse, reread_claim, reread_pod
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.model.resource_slice import PoolId
 from app.core.model.workload import Workload
 from app.core.pauses import leave, on_pause, paced, pause
 from app.core.state.state import Key, State
@@ -30,8 +32,6 @@ _TOGETHER = 256
 """Changes of a list that are applied in one step: some 10 ms."""
 _AT_ONCE = 16
 """Changes between two pauses, where they are more."""
-_IN_PARTS = frozenset({"Pod", "ResourceClaim"})
-"""Kinds of which tens of thousands may come and go while a watch is interrupted."""
 
 
 class Feed:
@@ -93,7 +93,8 @@ class Feed:
             rules = [item for item in read.values() if isinstance(item, DeviceTaintRule)]
             gone = self._lists[kind].gone if isinstance(event, Replaced) else ()
             self._state.inventory.foresee_rules(rules, (name for _, name in gone))
-        if isinstance(event, Replaced) and kind in _IN_PARTS:
+        # Rules change slices together.
+        if isinstance(event, Replaced) and kind != "DeviceTaintRule":
             self._replace_in_parts(kind, event, self._lists[kind])
 
     def handle(self, kind: str, event: Event) -> None:
@@ -152,11 +153,37 @@ class Feed:
     def _replace_in_parts(self, kind: str, event: Replaced, ahead: "_ReadList") -> None:
         """Applies a list with pauses if much has changed. In one step, 30,000 claims would take a second.
 
-        A reader in between sees a part of the changes, in this order: what takes devices, what moves from one
-        to others, in one step, and what frees devices. So no device is free that a claim of the list has.
+        A reader in between sees a part of the changes. Those of a pool are one step, so that it is never
+        incomplete in between, unless they are many.
         """
         if len(event.changed) + len(ahead.gone) <= _TOGETHER:
             return
+        if kind == "ResourceSlice":
+            self._replace_pools(event, ahead)
+        else:
+            self._replace_objects(kind, event, ahead)
+        self._lists[kind] = replace(ahead, is_applied=True)
+
+    def _replace_pools(self, event: Replaced, ahead: "_ReadList") -> None:
+        slices, pools = self._state.inventory.slices, dict[object, _PoolChanges]()
+        for raw in paced(event.changed, _AT_ONCE):
+            pools.setdefault(_pool(raw), _PoolChanges()).changed.append(raw)
+        for key in paced(ahead.gone, _AT_ONCE):
+            gone = slices.get(key[1])
+            pools.setdefault(gone and gone.pool_id, _PoolChanges()).gone.append(key)
+        for changes in paced(pools.values(), 1):
+            # Readers pause.
+            with on_pause(_go_on) if changes.number <= _TOGETHER else nullcontext():
+                for item in paced(changes.changed, 1):
+                    self._put("ResourceSlice", item)
+                for key in paced(changes.gone, 1):
+                    self._drop("ResourceSlice", key)
+
+    def _replace_objects(self, kind: str, event: Replaced, ahead: "_ReadList") -> None:
+        """What takes devices first, then what moves from one to others, in one step, then what frees devices.
+
+        So no device is free in between that a claim of the list has.
+        """
         moves, frees = list[Mapping[str, Any]](), list[Mapping[str, Any]]()
         going = [(key, self._state.stored_claim(key)) for key in paced(ahead.gone)]
         for item in paced(self._to_put(kind, event, ahead), _AT_ONCE):
@@ -181,7 +208,6 @@ class Feed:
         if kind == "ResourceClaim":
             for key in paced((*map(_key, event.changed), *ahead.gone), _AT_ONCE):
                 self._claim_changed(key)
-        self._lists[kind] = replace(ahead, is_applied=True)
 
     def _read_list(self, kind: str, event: Replaced) -> "_ReadList":
         """Cost: O(objects), with pauses. What is created meanwhile is newer than the list, and not gone."""
@@ -274,8 +300,29 @@ class _ReadList:
     is_applied: bool = False
 
 
+@dataclass(slots=True)
+class _PoolChanges:
+    """The slices of a pool that a list changes, and the keys of those that are gone from it."""
+
+    changed: list[Mapping[str, Any]] = field(default_factory=list)
+    gone: list[Key] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return len(self.changed) + len(self.gone)
+
+
 def _go_on(_cost: int) -> None:
     """At a pause in what must be one step."""
+
+
+def _pool(raw: Mapping[str, Any]) -> PoolId | None:
+    """The pool that a slice is of; None if it is malformed."""
+    spec = raw.get("spec")
+    pool = spec.get("pool") if isinstance(spec, Mapping) else None
+    if not isinstance(spec, Mapping) or not isinstance(pool, Mapping):
+        return None
+    return PoolId(str(spec.get("driver")), str(pool.get("name")))
 
 
 def _status(raw: Mapping[str, Any]) -> Mapping[str, Any]:

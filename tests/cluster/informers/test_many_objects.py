@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup
 from app.cluster.informers.informer import TOGETHER, Event, Replaced
 from app.cluster.informers.store import Store, usable_key
+from app.core.model.resource_slice import ResourceSlice
 from app.core.pauses import on_pause, received_by
 from app.core.state.state import State
 from tests.attack.loop_meter import LoopMeter
 from tests.cluster.fake_apiserver import FakeApiServer, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import allocation, claim, pod
+from tests.objects import allocation, claim, device, node, pod, slice_of, template
 from tests.pausing import Meter
 
 MANY = 3_000
@@ -104,6 +106,75 @@ def test_no_device_seems_free_while_a_list_is_applied() -> None:
     assert _taken(feed._state) == _devices(after)
     assert len(set(map(len, seen))) > 3
     assert all(_devices(before) & _devices(after) <= taken for taken in seen)
+
+
+def _slices(pools: int, parts: int, generation: int) -> tuple[Any, ...]:
+    """Slices of pools, those of one pool far from each other."""
+    return tuple(
+        slice_of(
+            f"n{pool}",
+            device(f"d{part}"),
+            generation=generation,
+            count=parts,
+            suffix=f"-{part}",
+        )
+        for part in range(parts)
+        for pool in range(pools)
+    )
+
+
+def test_a_list_of_slices_is_applied_pool_by_pool() -> None:
+    before, after = _slices(500, 3, 1), _slices(400, 4, 2)
+    feed, meter, incomplete = Feed(State()), Meter(), list[str]()
+    inventory = feed._state.inventory
+
+    def look(_cost: int) -> None:
+        for pool, slices in _by_pool(inventory.slices.values()).items():
+            newest = max(item.generation for item in slices)
+            counted = [item for item in slices if item.generation == newest]
+            if len(counted) != counted[0].slice_count:
+                incomplete.append(pool)
+
+    feed.read_ahead("ResourceSlice", Replaced(before, before, ()))
+    feed.handle("ResourceSlice", Replaced(before, before, ()))
+    event = Replaced(after, after, ())
+    with on_pause(look):
+        feed.read_ahead("ResourceSlice", event)
+    feed.handle("ResourceSlice", event)
+
+    assert not incomplete
+    assert set(inventory.slices) == {raw["metadata"]["name"] for raw in after}
+    assert {len(slices) for slices in _by_pool(inventory.slices.values()).values()} == {4}
+    meter.measure(lambda: feed.read_ahead("ResourceSlice", Replaced((), (), ())))
+    assert not inventory.slices
+    assert meter.most < 5_000, meter.where
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        pytest.param("Node", node, id="nodes"),
+        pytest.param("ResourceClaimTemplate", template, id="templates"),
+        # One pool of them all.
+        pytest.param("ResourceSlice", lambda name: slice_of("n", device(name), suffix=name), id="slices"),
+    ],
+)
+def test_long_lists_of_any_kind_are_applied_with_pauses(kind: str, make: Callable[[str], Any]) -> None:
+    raws = tuple(make(f"x{number}") for number in range(MANY))
+    feed = Feed(State())
+    for listed in (raws, ()):
+        meter, event = Meter(), Replaced(listed, listed, ())
+        meter.measure(lambda event=event: feed.read_ahead(kind, event))  # type: ignore[misc]
+        assert meter.most < 8 * MANY, meter.where
+        assert len(feed._state.keys(kind)) == len(listed)
+        feed.handle(kind, event)
+
+
+def _by_pool(slices: Iterable[ResourceSlice]) -> dict[str, list[ResourceSlice]]:
+    found: dict[str, list[ResourceSlice]] = {}
+    for item in slices:
+        found.setdefault(item.pool, []).append(item)
+    return found
 
 
 def _key(raw: Any) -> tuple[str, str]:
