@@ -46,7 +46,8 @@ async def nodes_with_room(service: Service, args: FilterArgs) -> NodesWithRoom:
     names = [name for name in args.names if name not in found] if found else args.names
     if found:
         pledges.filtered(pod, names)
-    pledges.blocked(name for name, refusal in found.items() if refusal.reasons[0].code == HELD)
+    held = [name for name, refusal in found.items() if refusal.reasons[0].code == HELD]
+    pledges.blocked(pod, () if names else held)
     requeuer = service.decider.requeuer
     if requeuer is not None and names:
         requeuer.passed(pod, names)

@@ -115,7 +115,7 @@ async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first
     chosen = await choose(service, judging.evaluation, result)
     if decider.pledges is not None:
         decider.pledges.filtered(pod, chosen.names)
-        decider.pledges.blocked([*held, *chosen.overtaken] if not chosen.names else ())
+        decider.pledges.blocked(pod, [*held, *chosen.overtaken] if not chosen.names else ())
     if chosen.names:
         decider.nominated_looks.end(pod)
         decider.passed(pod, chosen.names)
@@ -408,6 +408,7 @@ async def _answered_for_gang(
     if gang.node:
         if service.decider.pledges is not None:
             service.decider.pledges.filtered(pod, (gang.node,))
+            service.decider.pledges.blocked(pod, ())
         service.decider.nominated_looks.end(pod)
         service.decider.passed(pod, (gang.node,))
         return json_response(filter_answer(args, [gang.node], {}, {}))

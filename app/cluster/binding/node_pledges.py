@@ -81,10 +81,12 @@ class NodePledges:
                 found[name] = refusal
         return found
 
-    def blocked(self, nodes: Iterable[str]) -> None:
-        """These nodes had no room for a Pod because of pledges: it may fit there when one of these ends."""
-        if self._state.pledges:
-            self._state.pledges.blocked.update(nodes)
+    def blocked(self, pod: Pod, nodes: Iterable[str]) -> None:
+        """These nodes had no room for the Pod because of pledges: it may fit there when one of these ends.
+
+        Call it without nodes if the Pod passes, or is refused for other reasons.
+        """
+        self._state.pledges.block(pod.meta.uid, nodes)
 
     def bind(self, pod: Pod, node_name: str, amounts: Sequence[ClaimAmounts]) -> Refusal | None:
         """Counts the Pod on its node from now on, unless the node has no room for it. O(pledges of the
@@ -124,23 +126,26 @@ class NodePledges:
             return
         if isinstance(event, Replaced):
             for gone in event.gone:
-                self.release(gone.uid)
+                self._over(gone.uid)
             for item in event.changed:
                 self._look_at(item)
         elif isinstance(event, Upserted):
             self._look_at(event.object)
         else:
-            self.release(event.object["metadata"].get("uid", ""))
+            self._over(event.object["metadata"].get("uid", ""))
+
+    def _over(self, uid: str) -> None:
+        """The Pod waits for no node any more."""
+        self._state.pledges.block(uid, ())
+        self.release(uid)
 
     def _look_at(self, raw: Mapping[str, Any]) -> None:
         uid, node = raw["metadata"].get("uid", ""), raw["spec"].get("nodeName")
         found = self._state.pledges.of(uid)
-        if found is None:
-            return
-        if node and found.by_devices and node in found.nodes:
+        if node and found is not None and found.by_devices and node in found.nodes:
             self._watch(node, uid)
         if node or (raw.get("status") or {}).get("phase") in ENDED_PHASES:
-            self.release(uid)
+            self._over(uid)
 
     def _watch(self, node: str, uid: str) -> None:
         """kube-scheduler may not know yet of what the watch shows here."""

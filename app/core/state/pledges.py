@@ -26,7 +26,8 @@ class Pledges:
     """The pledges, by the UID of the Pod, and the nodes to ``watch``.
 
     On watched nodes kube-scheduler may count too little: devices of a Pod take something there that it does
-    not know of, or has not known for long. ``blocked`` are nodes that were refused because of pledges.
+    not know of, or has not known for long. ``blocked`` are nodes that were refused because of pledges, while
+    a Pod waits that was refused for that.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class Pledges:
         self._all: dict[str, Pledge] = {}
         self._watched: dict[str, set[str]] = {}
         self.blocked: set[str] = set()
+        self._waiting: set[str] = set()
 
     def fork(self) -> "Pledges":
         """An independent copy. Cost: O(pledges)."""
@@ -101,11 +103,26 @@ class Pledges:
         """What Pods take at most that may get the node, but the Pod ``without``. O(open pledges)."""
         return _sum(item for uid, item in self._open.items() if uid != without and node in item.nodes)
 
+    def block(self, uid: str, nodes: Iterable[str]) -> None:
+        """The Pod had no room on these nodes because of pledges, and waits for one of them to end. O(nodes).
+
+        It does not wait any more without nodes.
+        """
+        found = set(nodes) if self._all else None
+        if found:
+            self._waiting.add(uid)
+            self.blocked |= found
+        else:
+            self._waiting.discard(uid)
+            if not self._waiting:
+                self.blocked.clear()
+
     def unblocked_by(self, ended: Pledge) -> frozenset[str]:
         """The nodes that are blocked, and may not be now that a pledge has ended."""
         found = frozenset(ended.nodes & self.blocked)
         if not self._all:
             self.blocked.clear()
+            self._waiting.clear()
         return found
 
 
