@@ -130,7 +130,9 @@ class Requeuer:
 
     def changed(self, kind: str, event: Event) -> None:
         """Processes an informer's event."""
-        if not self._refused or (isinstance(event, Replaced) and not (event.changed or event.gone)):
+        if not (self._refused or self._requeued):
+            return
+        if isinstance(event, Replaced) and not (event.changed or event.gone):
             return
         settings = self._settings
         new_class = kind == "DeviceClass" and isinstance(event, Upserted | Replaced)

@@ -25,6 +25,9 @@ class RefusedPod:
     allocated: int = 0
     """How many of its claims were allocated, and allowed few nodes: without one, all others may fit."""
 
+    opened: int = 0
+    """How often all nodes had been opened for all Pods by then: see ``RefusedPods.open_everywhere``."""
+
 
 class RefusedPods:
     """Refused Pods, the latest last; at most ``most``, the ones refused longest ago are dropped first."""
@@ -32,35 +35,35 @@ class RefusedPods:
     def __init__(self, most: int) -> None:
         self._most = most
         self._refused: OrderedDict[Key, RefusedPod] = OrderedDict()
-        self._noted: dict[Key, int] = {}
         self._opened = 0
-        """How often all were opened; ``_noted`` is the number at the time of each refusal."""
 
     def __len__(self) -> int:
         return len(self._refused)
 
     def note(self, refused: RefusedPod) -> None:
         """Replaces an earlier refusal with that name. Cost: O(1), as of all methods without a stated cost."""
+        self._add(refused if refused.opened == self._opened else replace(refused, opened=self._opened))
+
+    def _add(self, refused: RefusedPod) -> None:
         self._put(refused)
         self._refused.move_to_end(refused.pod.meta.key)
         while len(self._refused) > self._most:
-            self._drop(next(iter(self._refused)))
+            self._refused.popitem(last=False)
 
     def forget(self, key: Key, uid: str) -> None:
         """Removes this Pod, not a later one with its name."""
         refused = self._refused.get(key)
         if refused is not None and refused.pod.meta.uid == uid:
-            self._drop(key)
+            del self._refused[key]
 
     def take_back(self, refused: RefusedPod) -> None:
-        """Adds it again, unless the Pod was refused again since."""
+        """Adds it again, unless the Pod was refused again since. What was opened meanwhile is open for it."""
         if refused.pod.meta.key not in self._refused:
-            self.note(refused)
+            self._add(refused)
 
     def stands(self, refused: RefusedPod) -> bool:
         """Whether it was neither removed nor refused again since."""
-        key = refused.pod.meta.key
-        return self._refused.get(key) is refused and self._noted[key] == self._opened
+        return self._refused.get(refused.pod.meta.key) is refused and refused.opened == self._opened
 
     def looked_at(self, refused: RefusedPod, position: int, allocated: int) -> None:
         """Records that no change up to that position helps, if the refusal is still current."""
@@ -106,7 +109,7 @@ class RefusedPods:
             known = state.pods.get(key)
             pod = refused.pod if known is None or known.meta.uid != refused.pod.meta.uid else known
             if pod.node_name or pod.finished or pod.meta.deleted is not None:
-                self._drop(key)
+                del self._refused[key]
             else:
                 waiting.append((self._current(refused), pod))
         ranks = ((*_urgency(pod), number) for number, (_, pod) in enumerate(waiting))
@@ -114,19 +117,14 @@ class RefusedPods:
 
     def _current(self, refused: RefusedPod) -> RefusedPod:
         """With what was opened since."""
-        key = refused.pod.meta.key
-        if self._noted[key] == self._opened:
+        if refused.opened == self._opened:
             return refused
-        found = replace(refused, everywhere=True)
+        found = replace(refused, everywhere=True, opened=self._opened)
         self._put(found)
         return found
 
     def _put(self, refused: RefusedPod) -> None:
         self._refused[refused.pod.meta.key] = refused
-        self._noted[refused.pod.meta.key] = self._opened
-
-    def _drop(self, key: Key) -> None:
-        del self._refused[key], self._noted[key]
 
 
 class RequeuedPods:
@@ -141,6 +139,9 @@ class RequeuedPods:
         self._left_out: dict[Key, RefusedPod] = {}
         self.disappointed = False
         """Whether a Pod has not taken its node, since the others were last tried."""
+
+    def __len__(self) -> int:
+        return len(self._nodes)
 
     @property
     def due(self) -> float | None:

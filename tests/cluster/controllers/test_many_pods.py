@@ -45,6 +45,16 @@ def test_what_was_opened_is_not_lost_when_a_pod_is_looked_at_again() -> None:
     assert [item.everywhere for item, _ in pods.waiting(state)] == [True]
 
 
+def test_what_is_opened_for_a_pod_that_is_being_requeued_counts_if_it_stays_refused() -> None:
+    pods, state = RefusedPods(9), State()
+    woken = RefusedPod(_pod("woken"), 7, everywhere=False)
+    pods.note(woken)
+    pods.forget(woken.pod.meta.key, woken.pod.meta.uid)
+    pods.open_everywhere()
+    pods.take_back(woken)
+    assert [item.everywhere for item, _ in pods.waiting(state)] == [True]
+
+
 def test_a_new_class_opens_all_refused_pods_in_one_step() -> None:
     pods, meter = refused(), Meter()
     meter.measure(pods.open_everywhere)

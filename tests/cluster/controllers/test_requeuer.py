@@ -20,7 +20,7 @@ from app.core.state.nominations import Nomination
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+from tests.objects import DRIVER, allocation, claim, device, device_class, node, pod, slice_of
 
 DRA = "resource.k8s.io/v1"
 ONE = allocation("n1", "d0")
@@ -589,6 +589,24 @@ async def test_the_others_are_not_tried_again_when_a_pod_takes_what_it_was_woken
     made.requeuer.passed(made.state.pods["default", "p0"], ("n1",))
     await asyncio.sleep(100)
     assert made.requeuer.looked_at == tried
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_class_that_changes_while_a_pod_is_to_come_back_wakes_it_if_it_does_not() -> None:
+    """It was woken for a device that is gone by then; with the new class it may have one elsewhere."""
+    made = await waiting(1)
+    narrow = f"device.attributes['{DRIVER}'].model == 'a'"
+    made.server.put(DRA, "deviceclasses", device_class(expression=narrow))
+    made.server.put(DRA, "resourceslices", slice_of("n2", device("d0", model="b")))
+    await asyncio.sleep(5)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0", model="a")))
+    await asyncio.sleep(1)
+    assert made.requeuer.requeued == 1
+    made.server.put(DRA, "resourceclaims", claim("holder") | {"status": {"allocation": ONE}})
+    made.server.put(DRA, "deviceclasses", device_class())
+    await asyncio.sleep(30)
+    assert made.requeuer.requeued == 2
     await made.stop()
 
 
