@@ -103,6 +103,9 @@ class RequeueTrial:
                 self._hopeless.append((kind, nodes))
             return None
         settle(self._state, evaluation, answer)
+        for lasting in self._lasting.values():
+            if lasting is not None:  # the next Pod of this priority may not evict this one
+                lasting.put(replace(evaluation.pod, node_name=answer.node, amounts=answer.amounts))
         self._own = None
         return answer
 

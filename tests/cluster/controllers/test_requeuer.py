@@ -646,6 +646,28 @@ def test_a_device_wakes_a_pod_that_others_are_evicted_for(
     run()
 
 
+@pytest.mark.parametrize(("cpu", "woken"), [("3", {"p"}), ("2", {"p", "q"})])
+def test_a_pod_that_others_are_evicted_for_counts_beside_the_next_one(cpu: str, woken: set[str]) -> None:
+    """These two cannot evict each other: devices are there for both, CPU is not."""
+
+    @in_virtual_time
+    async def run() -> None:
+        made = await full_of_others(4)
+        made.server.put(DRA, "resourceclaims", claim("d"))
+        raw = pod("q", "d")
+        raw["spec"] |= {"priority": 5}
+        raw["spec"]["containers"][0]["resources"] = {"requests": {"cpu": cpu}}
+        made.server.put("v1", "pods", raw)
+        await asyncio.sleep(1)
+        made.refuse(made.state.pods["default", "q"])
+        made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
+        await asyncio.sleep(5)
+        assert made.requeued() == woken
+        await made.stop()
+
+    run()
+
+
 @in_virtual_time
 async def test_a_pod_that_kube_scheduler_does_not_send_again_is_woken_for_the_next_device() -> None:
     """It refuses all nodes itself, and a budget protects those that it would evict."""
