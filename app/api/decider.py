@@ -119,6 +119,8 @@ class Decider:
         """Follows up a filter that has named these nodes."""
         if self.requeuer is not None:
             self.requeuer.passed(pod, nodes)
+        if self.nominated_holds is not None:
+            self.nominated_holds.passed(pod)
         if self.events is not None:
             self.events.passed(pod)
 

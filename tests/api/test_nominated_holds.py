@@ -38,6 +38,9 @@ class Preempting:
     def pod(self, name: str) -> JsonObject:
         return self.server.store.find(Place("", "pods", "default", name))
 
+    def is_requeued(self, name: str) -> bool:
+        return "dra-extender/devices-appeared" in self.pod(name)["metadata"].get("annotations", {})
+
     async def nominate(self, node_name: str | None) -> None:
         status = {"nominatedNodeName": node_name} if node_name else {}
         self.server.put("v1", "pods", self.pod("high") | {"status": status})
@@ -51,7 +54,7 @@ def running(server: FakeApiServer, name: str, priority: int, node_name: str = ""
 
 
 @asynccontextmanager
-async def preempting(**settings: Any) -> AsyncIterator[Preempting]:
+async def preempting(*, chosen: bool = True, **settings: Any) -> AsyncIterator[Preempting]:
     server = FakeApiServer()
     user = {"resource": "pods", "name": "low", "uid": running(server, "low", 0, "n1")["metadata"]["uid"]}
     running(server, "high", 10)
@@ -71,9 +74,10 @@ async def preempting(**settings: Any) -> AsyncIterator[Preempting]:
         victims = {"n1": {"Pods": [{"UID": user["uid"]}], "NumPDBViolations": 0}}
         body = {"Pod": scene.pod("high"), "NodeNameToMetaVictims": victims}
         assert (await scene.post("preempt", body))["NodeNameToMetaVictims"] == victims
-        await scene.nominate("n1")
-        server.remove("v1", "pods", "low", "default")
-        server.remove("resource.k8s.io/v1", "resourceclaims", "of-low", "default")
+        if chosen:
+            await scene.nominate("n1")
+            server.remove("v1", "pods", "low", "default")
+            server.remove("resource.k8s.io/v1", "resourceclaims", "of-low", "default")
         await asyncio.sleep(0.1)
         yield scene
 
@@ -134,6 +138,57 @@ def test_who_was_refused_for_them_is_tried_again() -> None:
         for name in ("high", "above"):
             scene.server.remove("resource.k8s.io/v1", "resourceclaims", f"of-{name}", "default")
         await asyncio.sleep(SECONDS + 1)
-        assert "dra-extender/devices-appeared" in scene.pod("rival")["metadata"].get("annotations", {})
+        assert scene.is_requeued("rival")
 
     beside(test)
+
+
+def changed(scene: Preempting, **changes: Any) -> None:
+    raw = scene.pod("high")
+    scene.server.put("v1", "pods", raw | {key: raw.get(key, {}) | value for key, value in changes.items()})
+
+
+def replaced(scene: Preempting) -> None:
+    scene.server.remove("v1", "pods", "high", "default")
+    running(scene.server, "high", 10)
+
+
+ENDS: dict[str, Callable[[Preempting], None]] = {
+    "it is deleted": lambda scene: scene.server.remove("v1", "pods", "high", "default"),
+    "another Pod has its name": replaced,
+    "it has a node": lambda scene: changed(scene, spec={"nodeName": "n2"}),
+    "it has failed": lambda scene: changed(scene, status={"phase": "Failed"}),
+    "it is nominated elsewhere": lambda scene: changed(scene, status={"nominatedNodeName": "n2"}),
+    "its nomination is taken back": lambda scene: changed(scene, status={"nominatedNodeName": ""}),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_who_was_refused_for_them_is_tried_again_soon(end: Callable[[Preempting], None]) -> None:
+    async def test(scene: Preempting) -> None:
+        for name in ("high", "above"):
+            scene.server.remove("resource.k8s.io/v1", "resourceclaims", f"of-{name}", "default")
+        assert await scene.named("rival") == []
+        await asyncio.sleep(5)
+        assert not scene.is_requeued("rival")
+        end(scene)
+        await asyncio.sleep(5)
+        assert scene.is_requeued("rival")
+
+    beside(test)
+
+
+def test_an_answer_from_before_the_pod_passed_is_not_used() -> None:
+    """kube-scheduler shows the node of a Pod that waits for volumes as it does after a preemption."""
+
+    async def test(scene: Preempting) -> None:
+        server = scene.server
+        server.put("resource.k8s.io/v1", "resourceslices", slice_of("n1", device("d0"), device("d1")))
+        await asyncio.sleep(0.1)
+        assert await scene.named("high") == ["n1"]
+        await scene.nominate("n1")
+        server.remove("resource.k8s.io/v1", "resourceclaims", "of-low", "default")
+        await asyncio.sleep(0.1)
+        assert await scene.named("rival") == ["n1"]
+
+    beside(test, chosen=False)

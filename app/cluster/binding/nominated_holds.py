@@ -43,6 +43,13 @@ class NominatedHolds:
         while len(self._candidates) > _MOST:
             self._candidates.popitem(last=False)
 
+    def passed(self, pod: Pod) -> None:
+        """Filter has named nodes for the Pod, and reserved its devices there: no eviction is needed.
+
+        kube-scheduler writes the field for a Pod that waits for volumes, too.
+        """
+        self._candidates.pop(pod.meta.uid, None)
+
     def changed(self, kind: str, event: Event) -> None:
         """Processes an informer's event about a Pod, after the state."""
         if kind != "Pod" or not (self._candidates or self._held):
