@@ -4,7 +4,7 @@ another.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,9 @@ from app.core.state.usage import Usage
 from app.event_loop.time_slice import Deadline, TimeSlice
 
 _MAX_SECONDS = 1.0
-"""Time limit for one Pod: without a node in that time, it is not requeued."""
+"""Time limit for one Pod: without a node in that time, it is not requeued. Some searches take for ever."""
+_NODE_SECONDS = 0.001
+"""What is added for each node: on the first search of a trial, 5,000 nodes of 8 devices take a second."""
 _ALIKE = 16
 """Number of Pods to compare others with."""
 
@@ -139,10 +141,11 @@ def _kind(evaluation: PodEvaluation) -> tuple[Pod, tuple[object, ...]] | None:
     return pod, tuple(claim.spec for claim in evaluation.missing)
 
 
-async def _search(evaluation: PodEvaluation, nodes: Iterable[str]) -> NodeResult | None:
+async def _search(evaluation: PodEvaluation, nodes: Collection[str]) -> NodeResult | None:
     clock = asyncio.get_running_loop().time
     fitting = (answer for answer in evaluation.answers(nodes) if answer.verdict == "fits")
+    deadline = Deadline(clock, _MAX_SECONDS + _NODE_SECONDS * len(nodes))
     try:
-        return await TimeSlice(clock).run(lambda: next(fitting, None), Deadline(clock, _MAX_SECONDS).expired)
+        return await TimeSlice(clock).run(lambda: next(fitting, None), deadline.expired)
     except InterruptedWorkError:
         return None
