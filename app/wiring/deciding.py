@@ -55,7 +55,7 @@ class Deciding:
         *,
         history: History,
     ) -> None:
-        self._settings, self._client, self._state = settings, client, state
+        self._settings, self._client, self._state, self._rules = settings, client, state, rules
         self._fence = fence_of(settings)
         writes = client.guarded(self._fence)
         writer = EventWriter(writes, socket.gethostname(), now)
@@ -130,6 +130,7 @@ class Deciding:
                 self._fence,
                 claim_informer,
                 self._reservations,
+                restore=self._restore_all,
                 leases=leases,
                 line=line,
             ),
@@ -146,8 +147,11 @@ class Deciding:
     async def restore(self) -> None:
         """Reserves devices for Pods that kube-scheduler has a node for. Only with a complete inventory."""
         if not self._restored:
-            await self._reservations.restore()
+            await self._restore_all()
             self._restored = True
+
+    async def _restore_all(self) -> None:
+        await self._nominated_holds.restore(await self._reservations.restore(), self._rules)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Starts the tasks that need no inventory."""

@@ -3,6 +3,7 @@
 import datetime as dt
 import socket
 import uuid
+from collections.abc import Awaitable, Callable
 
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
@@ -30,6 +31,7 @@ def election_of(
     claims: Informer,
     reservations: Reservations,
     *,
+    restore: Callable[[], Awaitable[None]],
     leases: ApiClient,
     line: Lifeline,
 ) -> Election | None:
@@ -38,7 +40,8 @@ def election_of(
     Args:
         client: one that the fence does not hold back.
         claims: to be caught up with before a term.
-        reservations: those of an earlier term end with the new one, which begins with what the cluster shows.
+        reservations: those of an earlier term end with the new one.
+        restore: reserves what the cluster shows, at the start of a term.
         leases: a client for the Lease, of the loop that the election runs on.
     """
     if not settings.leader_elect:
@@ -50,7 +53,7 @@ def election_of(
         reservations.clear()
         await catch_up(client, claims, clock, page_size=settings.list_page_size)
         if settings.candidates != 0:
-            await reservations.restore()
+            await restore()
         if endpoint is not None:
             await endpoint.publish()
 

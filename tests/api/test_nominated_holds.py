@@ -192,3 +192,55 @@ def test_an_answer_from_before_the_pod_passed_is_not_used() -> None:
         assert await scene.named("rival") == ["n1"]
 
     beside(test, chosen=False)
+
+
+def evicting(*, ends: bool) -> tuple[FakeApiServer, list[tuple[str, JsonObject]]]:
+    """A cluster in which kube-scheduler has evicted `low` for `high` some seconds ago."""
+    server = FakeApiServer()
+    low = running(server, "low", 0, "n1")
+    if ends:
+        server.put("v1", "pods", low | {"metadata": low["metadata"] | {"finalizers": ["test/ends"]}})
+        server.remove("v1", "pods", "low", "default")
+    server.put("v1", "pods", running(server, "high", 10) | {"status": {"nominatedNodeName": "n1"}})
+    running(server, "rival", 5)
+    user = {"resource": "pods", "name": "low", "uid": low["metadata"]["uid"]}
+    held = {"status": {"allocation": allocation("n1", "d0"), "reservedFor": [user]}}
+    return server, [
+        ("nodes", node("n1")),
+        ("deviceclasses", device_class()),
+        ("resourceslices", slice_of("n1", device("d0"))),
+        ("resourceclaims", claim("of-low") | held),
+        *(("resourceclaims", claim(f"of-{name}")) for name in ("high", "rival")),
+    ]
+
+
+REPLICA = {"leader_elect": True, "leader_elect_namespace": "dra"}
+CASES = {
+    "alone": ({}, True, []),
+    "replica": (REPLICA, True, []),
+    "nobody ends": ({}, False, ["n1"]),
+    "without reservations": ({"candidates": 0}, True, ["n1"]),
+}
+
+
+@pytest.mark.parametrize(("settings", "ends", "named"), CASES.values(), ids=CASES)
+def test_a_process_that_starts_while_the_victims_end_holds_them(
+    settings: JsonObject, ends: bool, named: list[str]
+) -> None:
+    async def test() -> None:
+        server, objects = evicting(ends=ends)
+        async with started(server, objects, **settings) as client:
+            scene = Preempting(server, client)
+            assert await scene.named("rival") == []
+            low = Place("", "pods", "default", "low")
+            if ends:
+                server.store.update(low, lambda raw: raw | {"metadata": raw["metadata"] | {"finalizers": []}})
+            else:
+                server.store.delete(low)
+            server.remove("resource.k8s.io/v1", "resourceclaims", "of-low", "default")
+            await asyncio.sleep(0.2)
+            assert await scene.named("rival") == named
+            if not named:
+                assert await scene.named("high") == ["n1"]
+
+    asyncio.run(asyncio.wait_for(test(), 30))

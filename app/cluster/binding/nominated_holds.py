@@ -8,17 +8,22 @@ the others were evicted for nothing. ``status.nominatedNodeName`` shows which of
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.pod import Pod
 from app.core.placement.node_result import NodeResult
+from app.core.placement.rules import Rules
+from app.core.preemption.candidates import answers_after_evictions
 from app.core.state.nominations import Nomination
 from app.core.state.state import State
+from app.event_loop.time_slice import Deadline, TimeSlice
 
 _MOST = 16
 """Pods whose candidates are remembered: kube-scheduler chooses at once."""
+_RESTORE_SECONDS = 5.0
+"""Filters wait for it."""
 
 
 class NominatedHolds:
@@ -50,6 +55,22 @@ class NominatedHolds:
         """
         self._candidates.pop(pod.meta.uid, None)
 
+    async def restore(self, pods: Sequence[Pod], rules: Rules) -> None:
+        """Holds devices for Pods that have a nominated node and wait for Pods there to end.
+
+        Another process may have held them. Needs a complete state.
+        Cost: O(objects) if there are such Pods, and a search for each of them, as far as the time suffices.
+        """
+        if not pods:
+            return
+        found = answers_after_evictions(self._state.fork(), pods, rules)
+        clock = asyncio.get_running_loop().time
+        answers, _ = await TimeSlice(clock).collect(found, Deadline(clock, _RESTORE_SECONDS).expired)
+        for pod, answer in answers:
+            known = self._state.pods.get(pod.meta.key)
+            if known is not None and known.nominated_node == answer.node:
+                self._begin(pod, answer)
+
     def changed(self, kind: str, event: Event) -> None:
         """Processes an informer's event about a Pod, after the state."""
         if kind != "Pod" or not (self._candidates or self._held):
@@ -75,12 +96,17 @@ class NominatedHolds:
         if pod is None or answer is None:
             return
         del self._candidates[uid]
-        known = self._state.pods.get(pod.meta.key)
+        self._begin(pod, answer)
+
+    def _begin(self, pod: Pod, answer: NodeResult) -> None:
+        """Holds devices for a Pod that still waits, unless others are held for it."""
+        known, uid = self._state.pods.get(pod.meta.key), pod.meta.uid
         waits = known is not None and known.meta.uid == uid and not (known.node_name or known.finished)
-        if waits and pod.meta.key not in self._state.nominations:
-            hold = self._held[uid] = _hold(pod, answer)
-            self._state.hold(hold)
-            asyncio.get_running_loop().call_later(self._seconds, self._end, uid, hold)
+        if not waits or pod.meta.key in self._state.nominations:
+            return
+        hold = self._held[uid] = _hold(pod, answer)
+        self._state.hold(hold)
+        asyncio.get_running_loop().call_later(self._seconds, self._end, uid, hold)
 
     def _forget(self, uid: str) -> None:
         """The Pod is gone, and with it what the state has held."""

@@ -255,18 +255,22 @@ class Reservations:
         if known is None or not known.node_name:
             self._state.residents.drop(pod.meta.key)
 
-    async def restore(self) -> None:
+    async def restore(self) -> list[Pod]:
         """Reserves devices for the Pods that kube-scheduler has chosen a node for, before the first filter.
 
-        They have ``RESTORED_SECONDS``. Needs a complete state. Cost: O(Pods), and a search for each such Pod.
+        They have ``RESTORED_SECONDS``. Returns those without devices on their nodes: they may wait for others
+        to end. Needs a complete state. Cost: O(Pods), and a search for each such Pod.
         """
+        unfit: list[Pod] = []
         waiting = [pod for pod in self._state.pods.values() if pod.nominated_node and _waits(pod)]
         time_slice = TimeSlice(asyncio.get_running_loop().time)
         for pod in sorted(waiting, key=lambda pod: (-pod.priority, pod.meta.created or "", pod.meta.key)):
             await time_slice.yield_if_due()  # the decisions about each may take less than a slice
             if not self._still_waits(pod):
                 continue
-            await self.reserve(pod, (pod.nominated_node,))
+            reserved = await self.reserve(pod, (pod.nominated_node,))
+            if not reserved.nodes:
+                unfit.append(pod)
             found = self._held.get(pod.meta.uid)
             if found is not None and not self._still_waits(pod):
                 self.release(pod.meta.uid, "given_up")  # meanwhile, when there was nothing to release yet
@@ -274,6 +278,7 @@ class Reservations:
                 self._held[pod.meta.uid] = replace(found, nominated=True)
                 self._attempts.end(pod)
                 self._time(pod.meta.uid, RESTORED_SECONDS)
+        return unfit
 
     def _still_waits(self, pod: Pod) -> bool:
         known = self._state.pods.get(pod.meta.key)

@@ -1,9 +1,16 @@
 """Which of kube-scheduler's candidates help a Pod that wants devices."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.core.model.pod import Pod
-from app.core.preemption.candidates import Candidate, helpful_candidates, hosts_of_victims
+from app.core.preemption.candidates import (
+    Candidate,
+    answers_after_evictions,
+    helpful_candidates,
+    hosts_of_victims,
+)
 from app.core.state.state import State
 from tests.core.preemption.cluster import RULES, Cluster
 from tests.objects import device_class
@@ -86,3 +93,21 @@ def test_nodes_are_worth_a_try_where_a_less_important_pod_with_claims_runs(clust
     assert hosts_of_victims(cluster.state, cluster.wanting("least", priority=0)) == set()
     meek = cluster.wanting("meek", preemptionPolicy="Never")
     assert hosts_of_victims(cluster.state, meek) == set()
+
+
+@pytest.mark.parametrize(
+    ("number", "ends", "fit"),
+    [(1, True, ["first"]), (2, True, ["first", "second"]), (2, False, [])],
+    ids=["one device for two", "a device for each", "nobody ends"],
+)
+def test_nominated_pods_get_what_pods_that_end_have_one_after_the_other(
+    number: int, ends: bool, fit: list[str]
+) -> None:
+    made = Cluster(State())
+    made.add(device_class())
+    made.node("n1", number)
+    more = {"deletionTimestamp": "2026-12-02T10:00:00Z"} if ends else {}
+    made.running("low", "n1", [f"d{index}" for index in range(number)], **more)
+    pods = [replace(made.wanting(name), nominated_node="n1") for name in ("first", "second")]
+    found = answers_after_evictions(made.state.fork(), pods, RULES)
+    assert [pod.meta.name for pod, _ in found] == fit
