@@ -34,6 +34,7 @@ from app.core.placement.node_room import pledge_of
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.double_allocations import double_allocations, overdrawn
+from app.core.state.pledges import Pledge
 from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
@@ -66,6 +67,8 @@ class Reservation:
     """The Pods that it was planned together with."""
     nominated: bool = False
     """``status.nominatedNodeName`` has shown the node."""
+    pledge: Pledge | None = None
+    """What the Pod takes of its node with these devices, if they take any of it."""
     points: Mapping[str, int] = field(default_factory=dict)
     """What prioritize returns for the nodes: their scores from before the devices were reserved."""
 
@@ -212,11 +215,11 @@ class Reservations:
         """Assumes a decision, in place of an earlier reservation of the Pod."""
         uid = made.pod.meta.uid
         self.release(uid, "filtered")
-        self._held[uid] = made
         if made.chosen is None:
+            self._held[uid] = made
             self._state.reserve(made.allocations)
         else:
-            self._assume(made.pod, made.chosen)
+            self._held[uid] = replace(made, pledge=self._assume(made.pod, made.chosen))
         self._attempts.filtered(made.pod, asyncio.get_running_loop().time())
         self._time(uid, self._seconds)
 
@@ -335,22 +338,30 @@ class Reservations:
 
     def _choose(self, found: Reservation, place: ReservedPlace) -> None:
         """kube-scheduler has chosen the node: the devices of the others are free."""
-        uid = found.pod.meta.uid
-        self._held[uid] = replace(found, places=(place,), nominated=True)
+        pledge = found.pledge
         if found.chosen is None:
             self._state.unreserve(found.allocations)
-            self._assume(found.pod, place)
+            pledge = self._assume(found.pod, place)
+        self._held[found.pod.meta.uid] = replace(found, places=(place,), nominated=True, pledge=pledge)
+        if found.chosen is None:
             self.lifted()
 
-    def _assume(self, pod: Pod, place: ReservedPlace) -> None:
+    def _assume(self, pod: Pod, place: ReservedPlace) -> Pledge | None:
         assume(self._state, place.claim_allocations, pod)
-        if amounts := amounts_of(place.claim_allocations):
-            by_container = self._rules.features.version.overhead_by_container
-            pledge = pledge_of(pod, (place.node,), amounts, firm=True, by_container=by_container)
-            if self._state.pledge(pod.meta.uid, pledge):
-                self.lifted()
         # Scores by other Pods count it at once, and until the watch shows another place.
         self._state.residents.put(pod, place.node)
+        return self._pledged(pod, place)
+
+    def _pledged(self, pod: Pod, place: ReservedPlace) -> Pledge | None:
+        """What counts on the node now. The pledge of a bind that no event shows yet stays as it is."""
+        amounts, known = amounts_of(place.claim_allocations), self._state.pledges.of(pod.meta.uid)
+        if not amounts or (known is not None and known.firm):
+            return None
+        by_container = self._rules.features.version.overhead_by_container
+        pledge = pledge_of(pod, (place.node,), amounts, firm=True, by_container=by_container)
+        if self._state.pledge(pod.meta.uid, pledge):
+            self.lifted()
+        return pledge
 
     def _stands(self, found: Reservation, place: ReservedPlace, pod: Pod) -> bool:
         """Whether the decision is still valid. Cost: O(claims)."""
@@ -441,7 +452,7 @@ def _free(state: State, found: Reservation) -> None:
         state.unreserve(found.allocations)
     else:
         forget(state, found.chosen.claim_allocations, found.pod)
-        if amounts_of(found.chosen.claim_allocations):
+        if found.pledge is not None and state.pledges.of(found.pod.meta.uid) is found.pledge:
             state.redeem(found.pod.meta.uid)
 
 

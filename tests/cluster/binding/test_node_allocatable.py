@@ -63,6 +63,19 @@ async def test_a_node_that_lacks_the_cpus_is_refused_and_nothing_is_written() ->
 
 
 @in_virtual_time
+async def test_a_reservation_that_ends_leaves_what_a_bind_has_counted() -> None:
+    """kube-scheduler has not heard of the bind, and filters the Pod again. Nor does the watch show it yet."""
+    made = await made_of(claim("c"), using("p", "c", cpu="4"), using("next", cpu="1"))
+    made.server.frozen = True
+    waits = made.state.pods["default", "p"]
+    assert await made.bind("p") is None
+    assert (await made.reservations.reserve(waits, ("n1",))).nodes == ("n1",)
+    made.reservations.release(waits.meta.uid, "filtered")
+    assert await made.bind("next") == "Insufficient cpu beside Pods that are being bound"
+    await made.stop()
+
+
+@in_virtual_time
 async def test_a_refused_binding_takes_the_amounts_back() -> None:
     made = await made_of(claim("c"), using("p", "c"))
     made.server.faults.append(Fault(on("POST", "binding"), status=500))
