@@ -14,7 +14,7 @@ come back, the others are tried without it.
 import asyncio
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from app.cluster.client.client import ApiClient
@@ -33,6 +33,7 @@ from app.cluster.informers.store import Event, Replaced, Upserted
 from app.core.model.pod import ENDED_PHASES, Pod
 from app.core.pauses import FEW, paced
 from app.core.placement.rules import Rules
+from app.core.state.group_members import GroupKey, group_of, labelled_group
 from app.core.state.state import Key, State
 from app.event_loop.time_slice import TimeSlice
 
@@ -94,7 +95,7 @@ class Requeuer:
         self._refused = RefusedPods(self._settings.most_pods)
         self._requeued = RequeuedPods()
         self._gang_labels = gang_labels
-        self._smaller: set[tuple[str, str, str]] = set()
+        self._smaller: set[GroupKey] = set()
         self._due = math.inf
         self._event = asyncio.Event()
         self._searched = 0.0
@@ -150,18 +151,11 @@ class Requeuer:
         ended = bool(metadata.get("deletionTimestamp")) or status.get("phase") in ENDED_PHASES
         if isinstance(event, Upserted) and not ended:
             return False
-        groups = self._groups(
-            metadata.get("namespace", ""), metadata.get("labels"), metadata.get("annotations")
-        )
-        self._smaller.update(groups)
-        return bool(groups)
-
-    def _groups(
-        self, namespace: str, labels: Mapping[str, str] | None, annotations: Mapping[str, str] | None
-    ) -> list[tuple[str, str, str]]:
-        """The labelled groups of a Pod, each with its label or annotation."""
-        marks = {**(annotations or {}), **(labels or {})}
-        return [(namespace, name, marks[name]) for name in self._gang_labels if name in marks]
+        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        group = labelled_group(labels, annotations, self._gang_labels)
+        if group:
+            self._smaller.add((metadata.get("namespace", ""), group))
+        return bool(group)
 
     def lifted(self) -> None:
         """Processes the end of a reservation: kube-scheduler gets no event about it."""
@@ -233,8 +227,7 @@ class Requeuer:
         if not smaller:
             return waiting
         for refused, pod in paced(waiting, FEW):
-            groups = self._groups(pod.meta.namespace, pod.meta.labels, pod.meta.annotations)
-            if not smaller.isdisjoint(groups):
+            if (pod.meta.namespace, group_of(pod, self._gang_labels)) in smaller:
                 self._refused.look_again(replace(refused, everywhere=True))
         return self._refused.waiting(self._state)
 

@@ -1,6 +1,6 @@
 """The Pods of each group that runs together or not at all."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from app.core.model.pod import Pod
 
@@ -11,10 +11,13 @@ GroupKey = tuple[str, str]
 
 def group_of(pod: Pod, labels: Sequence[str]) -> str:
     """The group of the Pod: its PodGroup, or the first of these labels or annotations that it has."""
-    if pod.group:
-        return pod.group
-    for name in labels:
-        value = pod.meta.labels.get(name) or pod.meta.annotations.get(name)
+    return pod.group or labelled_group(pod.meta.labels, pod.meta.annotations, labels)
+
+
+def labelled_group(labels: Mapping[str, str], annotations: Mapping[str, str], names: Sequence[str]) -> str:
+    """The group of a Pod without a PodGroup: the first of these names that it has a value for; or empty."""
+    for name in names:
+        value = labels.get(name) or annotations.get(name)
         if value:
             return f"{name}={value}"
     return ""

@@ -692,13 +692,20 @@ def test_the_end_of_a_pod_wakes_the_rest_of_its_labelled_group(ending: str) -> N
         server.put("v1", "nodes", node("n1"))
         server.put(DRA, "deviceclasses", device_class())
         server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
-        for name, group in (("a", "g"), ("b", "g"), ("c", "other")):
+        # Filter groups a Pod by the first of the labels that it has.
+        labels = {
+            "a": {"group": "g"},
+            "b": {"group": "g", "set": "s"},
+            "c": {"group": "other"},
+            "d": {"set": "s"},
+        }
+        for name, own in labels.items():
             server.put(DRA, "resourceclaims", claim(name))
             raw = pod(name, name)
-            raw["metadata"]["labels"] = {"group": group}
+            raw["metadata"]["labels"] = own
             server.put("v1", "pods", raw)
         made = Waking(server)
-        made.gang_labels = ("group",)
+        made.gang_labels = ("group", "set")
         await made.start()
         server.put("v1", "pods", pod("unrelated"))
         await asyncio.sleep(10)
