@@ -39,7 +39,7 @@ async def nodes_with_room(service: Service, args: FilterArgs) -> NodesWithRoom:
         pod = await pod_of(service, args.pod)
     except ObjectError:
         return NodesWithRoom(args.names)  # its containers are kube-scheduler's matter
-    position = service.state.inventory.changes.position
+    position, since = service.state.inventory.changes.position, pledges.position
     # First, so that filters that run meanwhile count it.
     pledges.filtered(pod, args.names)
     found = await service.webhook_slice(pod.meta.namespace).run(lambda: pledges.refusal(pod, args.names))
@@ -47,7 +47,7 @@ async def nodes_with_room(service: Service, args: FilterArgs) -> NodesWithRoom:
     if found:
         pledges.filtered(pod, names)
     held = [name for name, refusal in found.items() if refusal.reasons[0].code == HELD]
-    pledges.blocked(pod, () if names else held)
+    pledges.blocked(pod, () if names else held, since)
     requeuer = service.decider.requeuer
     if requeuer is not None and names:
         requeuer.passed(pod, names)

@@ -102,6 +102,7 @@ async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first
     decider = service.decider
     decider.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
+    since = decider.pledges.position if decider.pledges is not None else 0
     if decider.pledges is not None:
         decider.pledges.filtered(pod, args.names)
     judging = await evaluate_nodes(service, args, pod, "filter")
@@ -115,7 +116,7 @@ async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first
     chosen = await choose(service, judging.evaluation, result)
     if decider.pledges is not None:
         decider.pledges.filtered(pod, chosen.names)
-        decider.pledges.blocked(pod, [*held, *chosen.overtaken] if not chosen.names else ())
+        decider.pledges.blocked(pod, [*held, *chosen.overtaken] if not chosen.names else (), since)
     if chosen.names:
         decider.nominated_looks.end(pod)
         decider.passed(pod, chosen.names)
@@ -408,7 +409,7 @@ async def _answered_for_gang(
     if gang.node:
         if service.decider.pledges is not None:
             service.decider.pledges.filtered(pod, (gang.node,))
-            service.decider.pledges.blocked(pod, ())
+            service.decider.pledges.blocked(pod, (), service.decider.pledges.position)
         service.decider.nominated_looks.end(pod)
         service.decider.passed(pod, (gang.node,))
         return json_response(filter_answer(args, [gang.node], {}, {}))

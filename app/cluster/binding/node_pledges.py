@@ -14,7 +14,7 @@ that is refused because of one that was about to be bound is requeued when that 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from app.cluster.informers.informer import Event, Replaced, Upserted
@@ -81,12 +81,22 @@ class NodePledges:
                 found[name] = refusal
         return found
 
-    def blocked(self, pod: Pod, nodes: Iterable[str]) -> None:
+    @property
+    def position(self) -> int:
+        """Of the pledges, for ``blocked``: read it before the nodes are evaluated."""
+        return self._state.pledges.position
+
+    def blocked(self, pod: Pod, nodes: Collection[str], since: int) -> None:
         """These nodes had no room for the Pod because of pledges: it may fit there when one of these ends.
 
+        So it does for those that ended ``since`` the position before its filter: then the nodes have changed.
         Call it without nodes if the Pod passes, or is refused for other reasons.
         """
-        self._state.pledges.block(pod.meta.uid, nodes)
+        pledges = self._state.pledges
+        pledges.block(pod.meta.uid, nodes)
+        freed = pledges.freed_since(since, nodes, pod.meta.uid) if nodes else None
+        if freed:
+            self._state.inventory.changes.note(freed)
 
     def bind(self, pod: Pod, node_name: str, amounts: Sequence[ClaimAmounts]) -> Refusal | None:
         """Counts the Pod on its node from now on, unless the node has no room for it. O(pledges of the

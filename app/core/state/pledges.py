@@ -5,8 +5,13 @@ its watch shows them in the Pod's status, so they are counted here, and beside t
 have placed meanwhile.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+
+_KEPT = 16
+"""Pledges that are remembered after their end: each may have thousands of nodes. A filter takes as long as
+some binds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Pledges:
 
     On watched nodes kube-scheduler may count too little: devices of a Pod take something there that it does
     not know of, or has not known for long. ``blocked`` are nodes that were refused because of pledges, while
-    a Pod waits that was refused for that.
+    a Pod waits that was refused for that. ``position`` counts the pledges that have ended.
     """
 
     def __init__(self) -> None:
@@ -37,6 +42,8 @@ class Pledges:
         self._watched: dict[str, set[str]] = {}
         self.blocked: set[str] = set()
         self._waiting: set[str] = set()
+        self.position = 0
+        self._ended: deque[tuple[str, Pledge, frozenset[str]]] = deque(maxlen=_KEPT)
 
     def fork(self) -> "Pledges":
         """An independent copy. Cost: O(pledges)."""
@@ -117,12 +124,29 @@ class Pledges:
             if not self._waiting:
                 self.blocked.clear()
 
-    def unblocked_by(self, ended: Pledge) -> frozenset[str]:
-        """The nodes that are blocked, and may not be now that a pledge has ended."""
-        found = frozenset(ended.nodes & self.blocked)
+    def ended(self, uid: str, before: Pledge, kept: frozenset[str] = frozenset()) -> frozenset[str]:
+        """The nodes that are blocked, and may not be now that a pledge has ended, but on those ``kept``."""
+        self.position += 1
+        self._ended.append((uid, before, kept))
+        found = frozenset(before.nodes & self.blocked) - kept
         if not self._all:
             self.blocked.clear()
             self._waiting.clear()
+            self._ended.clear()
+        return found
+
+    def freed_since(self, position: int, nodes: Collection[str], without: str) -> set[str]:
+        """Those of the nodes where pledges have ended since, other than of the Pod ``without``.
+
+        All of them if too many have. O(nodes) for each that has.
+        """
+        number = self.position - position
+        if number > len(self._ended):
+            return set(nodes)
+        found = set[str]()
+        for uid, before, kept in list(self._ended)[len(self._ended) - number :]:
+            if uid != without:
+                found |= before.nodes.intersection(nodes) - kept
         return found
 
 

@@ -346,7 +346,7 @@ class State:
         self.revision += 1
         before = self.pledges.of(uid)
         self.pledges.put(uid, pledge)
-        freed = self.pledges.unblocked_by(before) - pledge.nodes if before is not None else frozenset()
+        freed = self.pledges.ended(uid, before, pledge.nodes) if before is not None else frozenset()
         changed = freed | pledge.nodes if pledge.by_devices else freed
         if changed:
             self.inventory.changes.note(changed)
@@ -358,7 +358,7 @@ class State:
         if ended is None:
             return False
         self.revision += 1
-        changed = self.pledges.unblocked_by(ended) | (ended.nodes if ended.by_devices else frozenset())
+        changed = self.pledges.ended(uid, ended) | (ended.nodes if ended.by_devices else frozenset())
         if changed:
             self.inventory.changes.note(changed)
         return bool(changed)

@@ -1,6 +1,6 @@
 """Who is refused because of Pods that are about to be bound is tried again when one of these ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -30,10 +30,13 @@ class Counting:
         self.pledges = NodePledges(self.state, Features(), self._lifted)
         for name in ("first", "second", "third"):
             self.pledges.filtered(self.pod(name), NODES)
-        self.pledges.blocked(self.pod("refused"), ["n1"])
+        self.block("refused", ["n1"])
 
     def _lifted(self) -> None:
         self.wakes += 1
+
+    def block(self, name: str, nodes: Sequence[str]) -> None:
+        self.pledges.blocked(self.pod(name), nodes, self.pledges.position)
 
     def raw(self, name: str) -> JsonObject:
         raw = using(name, cpu="4")
@@ -41,6 +44,18 @@ class Counting:
 
     def pod(self, name: str) -> Pod:
         return read(self.raw(name))
+
+    def bind(self, name: str, node: str) -> None:
+        assert self.pledges.bind(self.pod(name), node, ()) is None
+
+    def release_all(self) -> None:
+        for name in ("first", "second", "third", "late"):
+            self.pledges.release(f"uid-{name}")
+
+    def come_and_go(self, number: int) -> None:
+        for index in range(number):
+            self.pledges.filtered(self.pod(f"more-{index}"), ["n2"])
+            self.pledges.release(f"uid-more-{index}")
 
     def heard(self, event: Event) -> None:
         self.pledges.changed("Pod", event)
@@ -64,7 +79,7 @@ def test_each_end_is_a_chance_as_long_as_the_pod_waits() -> None:
 
 
 ENDS: dict[str, Callable[[Counting], None]] = {
-    "it passes": lambda made: made.pledges.blocked(made.pod("refused"), ()),
+    "it passes": lambda made: made.block("refused", ()),
     "it is deleted": lambda made: made.heard(Deleted(made.raw("refused"))),
     "it is gone from a list": lambda made: made.heard(Replaced((), (), (made.pod("refused").meta,))),
     "it has a node": lambda made: made.heard(
@@ -92,9 +107,39 @@ def test_the_others_still_wait() -> None:
     @in_virtual_time
     async def run() -> None:
         made = Counting()
-        made.pledges.blocked(made.pod("other"), ["n2"])
-        made.pledges.blocked(made.pod("refused"), ())
+        made.block("other", ["n2"])
+        made.block("refused", ())
         made.pledges.release("uid-first")
         assert made.wakes == 1
+
+    run()
+
+
+MEANWHILE: dict[str, tuple[Callable[[Counting], None], set[str]]] = {
+    "nothing": (lambda _made: None, set()),
+    "another is deleted": (lambda made: made.pledges.release("uid-first"), {"n1"}),
+    "another is bound elsewhere": (lambda made: made.bind("first", "n2"), {"n1"}),
+    "another is bound here": (lambda made: made.bind("first", "n1"), set()),
+    "all are deleted": (lambda made: made.release_all(), {"n1"}),
+    "very many end": (lambda made: made.come_and_go(100), {"n1"}),
+    "the Pod itself is refused": (lambda made: made.pledges.filtered(made.pod("late"), ()), set()),
+}
+
+
+@pytest.mark.parametrize(("meanwhile", "changed"), MEANWHILE.values(), ids=MEANWHILE)
+def test_what_ends_while_a_pod_is_filtered_is_a_chance_for_it(
+    meanwhile: Callable[[Counting], None], changed: set[str]
+) -> None:
+    """kube-scheduler binds one Pod while it filters the next one: that takes long with thousands of nodes."""
+
+    @in_virtual_time
+    async def run() -> None:
+        made = Counting()
+        made.block("refused", ())
+        since, position = made.pledges.position, made.state.inventory.changes.position
+        made.pledges.filtered(made.pod("late"), NODES)
+        meanwhile(made)
+        made.pledges.blocked(made.pod("late"), ["n1"], since)
+        assert made.state.inventory.changes.since(position) == changed
 
     run()
