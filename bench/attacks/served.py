@@ -73,6 +73,11 @@ class Served:
         if response.status_code != 409:
             response.raise_for_status()
 
+    async def delete(self, path: str, *names: str) -> None:
+        """Deletes objects, so that an attack does not go on beside the next ones."""
+        for name in names:
+            (await self.cluster.delete(f"{path}/{name}")).raise_for_status()
+
 
 @asynccontextmanager
 async def served(objects: list[Any], nodes: list[str], *options: str) -> AsyncIterator[Served]:

@@ -91,31 +91,38 @@ def _tainted(slice_index: int, number: int) -> Any:
     return {"name": f"d{number}", "attributes": {"uuid": {"string": own}}, "taints": taints}
 
 
+def _other_model(name: str) -> Any:
+    return {"name": name, "attributes": {"model": {"string": "other"}}}
+
+
 def _selecting(
     label: str, name: str, hosts: Callable[[Served], Sequence[str]], driver: str | None = None
 ) -> None:
-    """A pool of 128 devices, each for all nodes but one."""
-    driver = driver or f"{name}.example.com"
+    """A pool of 128 devices, each for all nodes but one. Of a ``driver`` in use, it is deleted afterwards."""
+    of = driver or f"{name}.example.com"
 
     @attack(f"a node selector on each of 128 devices of a pool{label}")
     async def _(service: Served) -> str:
         left_out = hosts(service)
         for part in range(2):
             devices = [
-                {"name": f"d{part}-{number}", "nodeSelector": _all_but(left_out[64 * part + number])}
+                _other_model(f"d{part}-{number}") | {"nodeSelector": _all_but(left_out[64 * part + number])}
                 for number in range(64)
             ]
             of_pool = {"name": name, "resourceSliceCount": 2}
             where = {"perDeviceNodeSelection": True}
-            await service.create(SLICES, slice_of(f"{name}-{part}", driver, devices, where, **of_pool))
-        return await all_asked(
+            await service.create(SLICES, slice_of(f"{name}-{part}", of, devices, where, **of_pool))
+        end = await all_asked(
             service,
-            f"/api/v1/devices/{driver}/{name}/d1-63",
+            f"/api/v1/devices/{of}/{name}/d1-63",
             "/api/v1/devices?limit=100",
             "/api/v1/usage",
             "/api/v1/fleet?limit=1",
             "/api/v1/overview",
         )
+        if driver:
+            await service.delete(SLICES, *(f"{name}-{part}" for part in range(2)))
+        return end
 
 
 _selecting("", "chosen", lambda _: [f"x{number}" for number in range(128)])
@@ -128,12 +135,8 @@ def _all_but(hostname: str) -> Any:
     return {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
 
 
-def _other_model(name: str) -> Any:
-    return {"name": name, "attributes": {"model": {"string": "other"}}}
-
-
 def _shared(label: str, name: str, driver: str) -> None:
-    """A pool that all nodes can use, slice by slice."""
+    """A pool that all nodes can use, slice by slice. Of the driver in use, it is deleted afterwards."""
 
     @attack(f"one pool of 3,200 devices for all nodes{label}")
     async def _(service: Served) -> str:
@@ -154,6 +157,8 @@ def _shared(label: str, name: str, driver: str) -> None:
             "/api/v1/matches?selector=true",
             "/api/v1/overview",
         )
+        if driver == DRIVER:
+            await service.delete(SLICES, *(f"{name}-{part}" for part in range(50)))
         return f"{found}; {lists}"
 
 
