@@ -61,7 +61,7 @@ class NodeSignature:
         None: the node is like no other. Cost: O(slices + devices taken) if the slices are known,
         O(devices) if not, with pauses.
         """
-        seen = [pool for pool in paced_if_many(pools) if pool.devices or not pool.usable]
+        seen = [pool for pool in paced_if_many(pools) if _is_noticed(pool)]
         counted = [pool for pool in paced_if_many(seen) if not rejects(self._drivers, pool, self._features)]
         try:
             return len(counted) < len(seen), tuple([self._pool(node, pool, taken) for pool in counted])
@@ -121,6 +121,11 @@ class NodeSignature:
 def _differs_by_node(item: ResourceSlice) -> bool:
     """Whether two nodes that see the slice may see it differently."""
     return bool(item.per_device_node_selection or item.skip_node_operations)
+
+
+def _is_noticed(pool: Pool) -> bool:
+    """Whether a search or its reasons tell that the pool is there: by its devices, or as it is broken."""
+    return bool(pool.devices) or pool.incomplete or not pool.usable
 
 
 def _held(pool: Pool, view: PoolView) -> Hashable:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from app.core.allocator import search
 from app.core.diagnosis import node_message
+from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import on_pause
@@ -26,6 +28,7 @@ from app.core.verdicts.equivalence import EquivalenceClasses
 from app.core.verdicts.evaluate import KnownVerdicts, current_entry, indexed, known, verdicts
 from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
+from app.core.versions import version_named
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
 NODES = [f"n{i}" for i in range(20)]
@@ -228,6 +231,44 @@ def test_broken_pools_of_200_nodes_are_one_reason(broken: dict[str, Any], told: 
     assert {verdict.message for verdict in found.values()} == {
         f"node(s) had no devices for request r; node(s) had {told}"
     }
+
+
+COUNTERS_OF_AN_INCOMPLETE_POOL = {
+    "any device": ("ExactCount", "misfit", "node(s) had an incomplete resource pool"),
+    "all devices": (
+        "All",
+        "invalid",
+        "node(s) had an incomplete resource pool, and request r needs all devices",
+    ),
+}
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.34", "1.37"])
+@pytest.mark.parametrize(
+    ("mode", "verdict", "told"),
+    COUNTERS_OF_AN_INCOMPLETE_POOL.values(),
+    ids=COUNTERS_OF_AN_INCOMPLETE_POOL,
+)
+def test_a_node_with_only_the_counters_of_a_pool_is_not_like_one_without_the_pool(
+    version: str, mode: str, verdict: str, told: str
+) -> None:
+    """Until Kubernetes 1.34 an incomplete pool takes part in the search, so that it is not unusable."""
+    state = State()
+    put(state, device_class(), *map(node, NODES))
+    features = Features.of(version_named(version)).switched({"PartitionableDevices": True})
+    rules = replace(make_rules(), features=features)
+    raw = claim("claim-a")
+    exactly = {"deviceClassName": "gpu", "allocationMode": mode}
+    put(state, raw | {"spec": {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}})
+    verdict_cache = VerdictCache(state)
+    evaluation = partial(PodEvaluation, state, asking("a"), rules)
+    dict(verdicts(evaluation(), NODES, verdict_cache))
+    counting = slice_of("n5", count=2)
+    counters = {"name": "set", "counters": {"memory": {"value": "1Gi"}}}
+    put(state, counting | {"spec": counting["spec"] | {"sharedCounters": [counters]}})
+    found = dict(verdicts(evaluation(), NODES, verdict_cache))["n5"]
+    assert found.verdict == verdict
+    assert told in found.message
 
 
 def test_nodes_that_are_refused_alike_have_one_answer_without_a_search_too() -> None:
