@@ -142,7 +142,7 @@ class Inventory:
             node.declared_features,
         ):
             self._forget([node.name])
-        elif old.unschedulable != node.unschedulable:
+        elif (old.unschedulable, old.allocatable) != (node.unschedulable, node.allocatable):
             self.changes.note([node.name])
 
     def drop_node(self, name: str) -> None:

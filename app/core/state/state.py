@@ -201,7 +201,7 @@ class State:
                 self._touched(self._ledger.drop(key))
             case "Pod":
                 self.pods.pop(key, None)
-                self.usage.drop(key)
+                self._use(key, None)
                 self.group_members.drop(key)
                 self.residents.drop(key)
                 self.pending_users.drop(key)
@@ -446,8 +446,19 @@ class State:
         if len(counts) != attributes:
             self._matched = None
 
+    def _use(self, key: Key, pod: Pod | None) -> None:
+        """Counts what a Pod takes of its node, and logs the node if it has more room then.
+
+        A Pod that was refused for that may fit. kube-scheduler retries it when its own watch shows the
+        change, which may be before this one does.
+        """
+        counts = self.counts_nodes  # it may be the last Pod with such devices
+        freed = self.usage.drop(key) if pod is None else self.usage.put(pod)
+        if counts and freed:
+            self.inventory.changes.note((freed,))
+
     def _put_pod(self, pod: Pod) -> None:
-        self.usage.put(pod)
+        self._use(pod.meta.key, pod)
         self.group_members.put(pod)
         self.pending_users.put(pod)
         self.nominees.put(pod)

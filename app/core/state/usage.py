@@ -42,20 +42,24 @@ class Usage:
         """How the overhead of devices counts for Pods from now on: see ``demand_of``."""
         self._by_container = by_container
 
-    def put(self, pod: Pod) -> None:
-        """Adds or updates a Pod."""
-        self.drop(pod.meta.key)
+    def put(self, pod: Pod) -> str:
+        """Adds or updates a Pod. Returns the node that has more room now, if any."""
+        before = self._pods.get(pod.meta.key)
+        left = self.drop(pod.meta.key)
         if not pod.node_name or pod.finished:
-            return
+            return left
         requests = requests_of(pod, by_container=self._by_container)
         if pod.amounts:
             self._takers[pod.meta.key] = pod.node_name
             self.with_amounts[pod.node_name] += 1
         self._pods[pod.meta.key] = (pod.node_name, requests, pod.priority)
         self._change(pod.node_name, requests, 1)
+        if before is None or (before[0] == pod.node_name and not _is_less(requests, before[1])):
+            return ""
+        return left
 
-    def drop(self, key: PodKey) -> None:
-        """Removes a Pod, if it is counted."""
+    def drop(self, key: PodKey) -> str:
+        """Removes a Pod, if it is counted. Returns its node then."""
         counted = self._pods.pop(key, None)
         if counted is not None:
             self._change(counted[0], counted[1], -1)
@@ -64,6 +68,7 @@ class Usage:
             self.with_amounts[node] -= 1
             if not self.with_amounts[node]:
                 del self.with_amounts[node]
+        return "" if counted is None else counted[0]
 
     def from_priority(self, priority: int) -> "Usage | None":
         """A copy without the Pods of lower priority, which may be evicted. None if there are none.
@@ -98,6 +103,11 @@ class Usage:
             self._nodes[node] = total
         else:
             self._nodes.pop(node, None)
+
+
+def _is_less(requests: Mapping[str, int], before: Mapping[str, int]) -> bool:
+    """Whether less of any resource is requested than before."""
+    return requests != before and any(requests.get(name, 0) < nanos for name, nanos in before.items())
 
 
 def requests_of(pod: Pod, *, by_container: bool = False) -> dict[str, int]:

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -20,6 +21,7 @@ from app.core.state.nominations import Nomination
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
+from tests.node_allocatable import mapped, using, with_room
 from tests.objects import DRIVER, allocation, claim, device, device_class, node, pod, slice_of
 
 DRA = "resource.k8s.io/v1"
@@ -330,6 +332,40 @@ async def test_a_device_that_gets_free_wakes_whom_kube_scheduler_has_tried_too_e
     await asyncio.sleep(2)
     assert made.requeued() == set()
     await asyncio.sleep(3)
+    assert made.requeued() == {"p0"}
+    await made.stop()
+
+
+def _user(cpu: str = "5", phase: str = "Running") -> dict[str, Any]:
+    """A Pod without devices on n1."""
+    raw = using("user", cpu=cpu)
+    del raw["metadata"]["uid"]
+    return raw | {"spec": raw["spec"] | {"nodeName": "n1"}, "status": {"phase": phase}}
+
+
+ROOM_IS_MADE: dict[str, Callable[[FakeApiServer], object]] = {
+    "a Pod is deleted": lambda server: server.remove("v1", "pods", "user", "default"),
+    "a Pod ends": lambda server: server.put("v1", "pods", _user(phase="Succeeded")),
+    "a Pod gets smaller": lambda server: server.put("v1", "pods", _user("1")),
+    "the node gets larger": lambda server: server.put("v1", "nodes", with_room("n1", cpu="20")),
+}
+
+
+@pytest.mark.parametrize("room_is_made", ROOM_IS_MADE.values(), ids=ROOM_IS_MADE)
+@in_virtual_time
+async def test_room_beside_devices_that_take_cpu_wakes_whom_kube_scheduler_has_tried_too_early(
+    room_is_made: Callable[[FakeApiServer], object],
+) -> None:
+    made = await waiting(0, slice_of("n1", mapped("d0", "6")))
+    made.server.put("v1", "nodes", with_room("n1"))
+    made.server.put("v1", "pods", _user())
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    await asyncio.sleep(10)
+    refuse(made, "p0", "c0")
+    await asyncio.sleep(100)
+    assert made.requeued() == set()
+    room_is_made(made.server)
+    await asyncio.sleep(5)
     assert made.requeued() == {"p0"}
     await made.stop()
 
