@@ -22,6 +22,10 @@ class Nominees:
         other._pods = {node: dict(pods) for node, pods in self._pods.items()}
         return other
 
+    def node_of(self, key: PodKey) -> str:
+        """The node of a Pod, if it waits for one. O(1)."""
+        return self._nodes.get(key, "")
+
     def put(self, pod: Pod) -> None:
         """Adds a Pod that waits for its nominated node; any other is removed."""
         key, node = pod.meta.key, pod.nominated_node

@@ -205,7 +205,6 @@ class State:
                 self.group_members.drop(key)
                 self.residents.drop(key)
                 self.pending_users.drop(key)
-                self.nominees.drop(key)
                 self.clear_nomination(key)
             case "PodDisruptionBudget":
                 self.budgets.pop(key, None)
@@ -447,21 +446,28 @@ class State:
             self._matched = None
 
     def _use(self, key: Key, pod: Pod | None) -> None:
-        """Counts what a Pod takes of its node, and logs the node if it has more room then.
+        """Counts what a Pod takes of its node, or will take, and logs the node if it has more room then.
 
         A Pod that was refused for that may fit. kube-scheduler retries it when its own watch shows the
         change, which may be before this one does.
         """
         counts = self.counts_nodes  # it may be the last Pod with such devices
-        freed = self.usage.drop(key) if pod is None else self.usage.put(pod)
-        if counts and freed:
-            self.inventory.changes.note((freed,))
+        nominated = self.nominees.node_of(key)
+        if pod is None:
+            freed = self.usage.drop(key)
+            self.nominees.drop(key)
+        else:
+            freed = self.usage.put(pod)
+            self.nominees.put(pod)
+            if nominated in (pod.node_name, self.nominees.node_of(key)):
+                nominated = ""
+        if counts and (freed or nominated):
+            self.inventory.changes.note(filter(None, (freed, nominated)))
 
     def _put_pod(self, pod: Pod) -> None:
         self._use(pod.meta.key, pod)
         self.group_members.put(pod)
         self.pending_users.put(pod)
-        self.nominees.put(pod)
         # A pending Pod stays on the node that filter has named for it.
         if pod.node_name or pod.finished or pod.meta.deleted is not None:
             self.residents.put(pod)

@@ -343,6 +343,13 @@ def _user(cpu: str = "5", phase: str = "Running") -> dict[str, Any]:
     return raw | {"spec": raw["spec"] | {"nodeName": "n1"}, "status": {"phase": phase}}
 
 
+def _nominated(node_name: str = "n1") -> dict[str, Any]:
+    """A Pod without devices that kube-scheduler has evicted others for."""
+    raw = _user("8")
+    spec = {key: value for key, value in raw["spec"].items() if key != "nodeName"}
+    return raw | {"spec": spec | {"priority": 9}, "status": {"nominatedNodeName": node_name}}
+
+
 ROOM_IS_MADE: dict[str, Callable[[FakeApiServer], object]] = {
     "a Pod is deleted": lambda server: server.remove("v1", "pods", "user", "default"),
     "a Pod ends": lambda server: server.put("v1", "pods", _user(phase="Succeeded")),
@@ -351,14 +358,26 @@ ROOM_IS_MADE: dict[str, Callable[[FakeApiServer], object]] = {
 }
 
 
-@pytest.mark.parametrize("room_is_made", ROOM_IS_MADE.values(), ids=ROOM_IS_MADE)
+NOT_NOMINATED: dict[str, Callable[[FakeApiServer], object]] = {
+    "a nominated Pod is deleted": lambda server: server.remove("v1", "pods", "user", "default"),
+    "a Pod is nominated for another node": lambda server: server.put("v1", "pods", _nominated("n2")),
+}
+
+
+@pytest.mark.parametrize(
+    ("user", "room_is_made"),
+    [
+        *(pytest.param(_user(), change, id=name) for name, change in ROOM_IS_MADE.items()),
+        *(pytest.param(_nominated(), change, id=name) for name, change in NOT_NOMINATED.items()),
+    ],
+)
 @in_virtual_time
 async def test_room_beside_devices_that_take_cpu_wakes_whom_kube_scheduler_has_tried_too_early(
-    room_is_made: Callable[[FakeApiServer], object],
+    user: dict[str, Any], room_is_made: Callable[[FakeApiServer], object]
 ) -> None:
     made = await waiting(0, slice_of("n1", mapped("d0", "6")))
     made.server.put("v1", "nodes", with_room("n1"))
-    made.server.put("v1", "pods", _user())
+    made.server.put("v1", "pods", user)
     made.server.put(DRA, "resourceclaims", claim("c0"))
     await asyncio.sleep(10)
     refuse(made, "p0", "c0")
