@@ -13,11 +13,14 @@ from app.core.model.node_allocatable import NodeAllocatable
 from app.core.model.node_selector import SelectorError
 from app.core.model.pod import Pod
 from app.core.model.quantity import NANOS, Quantity
-from app.core.model.resource_slice import DeviceId, ResourceSlice
+from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
 from app.core.pauses import paced, paced_if_many, pause
 from app.core.placement.pod_claims import HeldClaim
 from app.core.state.inventory import Inventory
 from app.core.state.pools import PoolError, node_matches
+
+_SLICES = 16
+"""Slices between two pauses, of 128 devices at most."""
 
 
 class AmountError(Exception):
@@ -67,7 +70,7 @@ def amounts_on(
     The rules are those of nodeallocatabledynamicresources.go in the plugin dynamicresources.
 
     Raises: AmountError.
-    Cost: O(devices of the claims), each a look through its pool.
+    Cost: for each claim a look through the pools of its devices, with pauses.
     """
     given = tuple(claims)
     return of_pod(pod, [held for held, _ in given], device_amounts(node, given, inventory, features))
@@ -110,13 +113,12 @@ def _sums_of(
 ) -> _Sums | None:
     """None: no device takes anything. Then it does not matter that some are not known."""
     claim = "/".join(held.key)
-    devices = [
-        (result, device_on(node, result.device, inventory, features)) for result in paced(allocation.devices)
-    ]
-    if not any(device is not None and device.node_allocatable for _, device in devices):
+    devices = devices_on(node, allocation, inventory, features)
+    if not any(device.node_allocatable for device in devices.values()):
         return None
     sums = _Sums()
-    for result, device in devices:
+    for result in allocation.devices:
+        device = devices.get(result.device)
         if device is None:
             text = f"claim {claim}: device {result.device} is not known on node {node.name}"
             raise AmountError(Reason("NodeAllocatableUnknown", text, claim))
@@ -164,29 +166,31 @@ def _consumed(result: AllocatedDevice, key: str, *, short: bool) -> Quantity | N
     return known.get(key.removeprefix(prefix) if key.startswith(prefix) else prefix + key)
 
 
-def device_on(node: Node, wanted: DeviceId, inventory: Inventory, features: Features) -> Device | None:
-    """The device, if the node can use it. O(devices of its pool there), of all of the pool if it is
-    incomplete."""
+def devices_on(
+    node: Node, allocation: Allocation, inventory: Inventory, features: Features
+) -> dict[DeviceId, Device]:
+    """The devices of an allocation that the node can use, as far as they are known.
+
+    O(devices of their pools there), of all of a pool if it is incomplete; with pauses.
+    """
     pause()
+    left = _by_pool(allocation)
+    found: dict[DeviceId, Device] = {}
     try:
         pools = inventory.pools(node.name, features)
     except (KeyError, PoolError):
         pools = ()
     for pool in pools:
-        if pool.id == wanted.pool_id:
-            for placed in pool.devices:
-                if placed.device.name == wanted.device:
-                    return placed.device
-    return next(_published(wanted, inventory, node), None)
+        if pool.id in left:
+            found.update(_first_of_each(pool.slices, left[pool.id], node))
+    for name, names in left.items():
+        found.update(_published(name, names, inventory, node))
+    return found
 
 
 def takes_of_node(allocation: Allocation, inventory: Inventory) -> bool:
     """Whether a device of an allocation takes anything of its node. O(devices of the pools)."""
-    return any(
-        bool(device.node_allocatable)
-        for result in allocation.devices
-        for device in _published(result.device, inventory)
-    )
+    return any(bool(device.node_allocatable) for device in _of_these_names(allocation, inventory))
 
 
 def is_mapped(allocation: Allocation, inventory: Inventory) -> bool:
@@ -196,23 +200,50 @@ def is_mapped(allocation: Allocation, inventory: Inventory) -> bool:
     """
     return any(
         item.is_mapped
-        for result in allocation.devices
-        for device in _published(result.device, inventory)
+        for device in _of_these_names(allocation, inventory)
         for item in (device.node_allocatable or {}).values()
     )
 
 
-def _published(wanted: DeviceId, inventory: Inventory, node: Node | None = None) -> Iterator[Device]:
-    """The devices of this name that the node can use, or any, those of the newest generation first."""
-    slices = sorted(inventory.pool_slices(wanted.pool_id), key=lambda item: -item.generation)
-    for item in paced(slices):
-        if node is not None and not item.per_device_node_selection and not _reaches(item, node):
-            continue
+def _by_pool(allocation: Allocation) -> dict[PoolId, set[str]]:
+    found: dict[PoolId, set[str]] = {}
+    for result in allocation.devices:
+        found.setdefault(result.device.pool_id, set()).add(result.device.device)
+    return found
+
+
+def _of_these_names(allocation: Allocation, inventory: Inventory) -> Iterator[Device]:
+    """The devices of any generation and node that an allocation may mean."""
+    for pool, names in _by_pool(allocation).items():
+        for item in paced(inventory.pool_slices(pool), _SLICES):
+            for device in item.devices:
+                if device.name in names:
+                    yield device
+
+
+def _published(
+    pool: PoolId, names: set[str], inventory: Inventory, node: Node
+) -> Iterator[tuple[DeviceId, Device]]:
+    """The devices of these names that the node can use, those of the newest generation first."""
+    slices = sorted(inventory.pool_slices(pool), key=lambda item: -item.generation) if names else ()
+    reached = (item for item in slices if item.per_device_node_selection or _reaches(item, node))
+    return _first_of_each(reached, names, node)
+
+
+def _first_of_each(
+    slices: Iterable[ResourceSlice], names: set[str], node: Node
+) -> Iterator[tuple[DeviceId, Device]]:
+    """The first device of each name that the node can use; removes the name.
+
+    A pool may have a million devices.
+    """
+    for item in paced(slices, _SLICES):
+        if not names:
+            return
         for device in item.devices:
-            if device.name == wanted.device and (
-                node is None or not item.per_device_node_selection or _reaches(device, node)
-            ):
-                yield device
+            if device.name in names and (not item.per_device_node_selection or _reaches(device, node)):
+                names.discard(device.name)
+                yield DeviceId(item.driver, item.pool, device.name), device
 
 
 def _reaches(item: Device | ResourceSlice, node: Node) -> bool:

@@ -318,7 +318,7 @@ class PodEvaluation:
         """The result with what the Pod takes of the node.
 
         Where no device takes anything of the node, kube-scheduler knows as much, unless others' devices do.
-        Cost: O(devices of the claims), each a look through its pool.
+        Cost: for each claim a look through the pools of its devices.
         """
         state, node = self.state, self.state.nodes[result.node]
         given = tuple(zip(self.claims, result.allocations, strict=True))

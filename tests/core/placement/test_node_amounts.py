@@ -7,9 +7,12 @@ import pytest
 
 from app.core.diagnosis import node_message
 from app.core.json_object import JsonObject
+from app.core.model.allocation import read_allocation
 from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.pauses import on_pause
+from app.core.placement.node_amounts import devices_on
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.versions import version_named
@@ -417,3 +420,49 @@ def test_a_cluster_without_such_devices_counts_nothing() -> None:
     assert state.counts_nodes
     state.delete("ResourceSlice", ("", "n1-slice"))
     assert not state.counts_nodes
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_devices_of_a_claim_are_looked_for_together_and_with_pauses(complete: bool) -> None:
+    slices, last = 160, [f"d159-{number}" for number in range(16)]
+    published = [
+        slice_of(
+            "n1",
+            *(device(f"d{number}-{index}") for index in range(16)),
+            count=slices + (not complete),
+            suffix=f"{number:03}",
+        )
+        for number in range(slices)
+    ]
+    state = state_of(with_room(), *published)
+    node, features = state.nodes["n1"], Features()
+    state.inventory.pools("n1", features)
+    pauses = []
+    for names in (last[:1], last):
+        pauses.append(0)
+
+        def count(_cost: int) -> None:
+            pauses[-1] += 1
+
+        with on_pause(count):
+            found = devices_on(node, read_allocation(allocation("n1", *names)), state.inventory, features)
+        assert [item.device for item in found] == names
+    assert pauses[0] == pauses[1], "one search, however many devices"
+    assert pauses[0] >= slices / 16
+
+
+def test_a_device_of_other_nodes_takes_nothing_of_this_one() -> None:
+    """As getDeviceFromSlices: the claim may be for both, and the labels of the node have changed since."""
+    shared = mapped("a", "6") | {
+        "nodeSelector": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}]}
+    }
+    published = slice_of("n1", shared, device("b") | {"allNodes": True})
+    del published["spec"]["nodeName"]
+    published["spec"]["perDeviceNodeSelection"] = True
+    held = allocation("n1", "a")
+    del held["nodeSelector"]
+    objects = (published, claim("c") | {"status": {"allocation": held}}, using("p", "c"))
+    here, elsewhere = with_room(), with_room()
+    here["metadata"]["labels"] = {"zone": "a"}
+    assert [item["resourceClaimName"] for item in amounts_of(here, *objects)] == ["c"]
+    assert amounts_of(elsewhere, *objects) == []
