@@ -1,6 +1,6 @@
 """Indexes the slices, and so the pools, that each node can use.
 
-An index fed by events: a changed slice costs O(slices of its pool and of its node) and discards derived
+An index fed by events: a changed slice costs O(1) and discards derived
 data only for the nodes that see the pool. Values in the index are immutable, so a copy for a dry run
 copies only a few dictionaries.
 """
@@ -20,6 +20,7 @@ from app.core.pauses import emptied, paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
 from app.core.state.pool_generations import GenerationSize, PoolGenerations
+from app.core.state.pool_viewers import PoolViewers
 from app.core.state.pools import (
     Generation,
     Pool,
@@ -55,8 +56,6 @@ _FEW_POOLS = 256
 """Pools that a change of rules discards one by one; if more change, all nodes are evaluated again."""
 _RULE_SELECTORS = 256
 """Compiled selectors of rules that are kept."""
-MAX_VIEWERS = 64
-"""Nodes of one pool that are distinguished from all nodes."""
 
 
 class Inventory:
@@ -92,6 +91,7 @@ class Inventory:
         # Pools of single nodes: when one of a node's pools has changed, the others are as they were.
         self._own: dict[Features, dict[PoolId, Pool]] = {}
         self._sizes = PoolGenerations()
+        self._seeing = PoolViewers()
         self._last: tuple[Features, _Kept] | None = None
         self._outdated: list[_Kept | dict[PoolId, Pool]] = []
 
@@ -116,6 +116,7 @@ class Inventory:
         other._alike = {pool: dict(found) for pool, found in self._alike.items()}
         other._own = {features: dict(pools) for features, pools in self._own.items()}
         other._sizes = self._sizes.fork()
+        other._seeing = self._seeing.fork()
         return other
 
     def let_go(self) -> None:
@@ -160,6 +161,7 @@ class Inventory:
         if slice_.takes_of_nodes:
             self.taking.add(name)
         self._sizes.put(slice_)
+        self._seeing.put(slice_)
         self._tainted[name] = tainted
         self._by_pool[slice_.pool_id] = (*self._by_pool.get(slice_.pool_id, ()), name)
         if slice_.node_name:
@@ -179,6 +181,7 @@ class Inventory:
         del self.slices[name], self._tainted[name]
         self.taking.discard(name)
         self._sizes.drop(old)
+        self._seeing.drop(old)
         _remove(self._by_pool, old.pool_id, name)
         if old.node_name:
             _remove(self._by_node, old.node_name, name)
@@ -361,20 +364,8 @@ class Inventory:
         self.changes.note(self._viewers(pool))
 
     def _viewers(self, pool: PoolId) -> set[str] | None:
-        """The nodes that see a pool; None: all of them may.
-
-        Of a pool of many nodes that is not found out: each of its slices changes it for all of them, and
-        8,000 slices that arrive one by one would be 32 million nodes. O(MAX_VIEWERS).
-        """
-        viewers: set[str] = set()
-        for name in self._by_pool.get(pool, ()):
-            slice_ = self.slices[name]
-            if len(viewers) > MAX_VIEWERS:
-                return None
-            if not slice_.node_name or any(concerns_every_node(slice_, known) for known in self._pools):
-                return None
-            viewers.add(slice_.node_name)
-        return viewers
+        """The nodes that see a pool; None: all of them may. See ``PoolViewers.of``."""
+        return self._seeing.of(pool, self._pools)
 
     def _forget_pool(self, pool: PoolId) -> None:
         """Discards derived data of a pool, and of the nodes that see it."""
