@@ -41,7 +41,7 @@ async def nodes_with_room(service: Service, args: FilterArgs) -> NodesWithRoom:
         return NodesWithRoom(args.names)  # its containers are kube-scheduler's matter
     position, since = service.state.inventory.changes.position, pledges.position
     # First, so that filters that run meanwhile count it.
-    pledges.filtered(pod, args.names)
+    pledges.filtered(pod, args.distinct or args.names)
     found = await service.webhook_slice(pod.meta.namespace).run(lambda: pledges.refusal(pod, args.names))
     names = [name for name in args.names if name not in found] if found else args.names
     if found:

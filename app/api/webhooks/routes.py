@@ -104,7 +104,7 @@ async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first
     started = service.clock()
     since = decider.pledges.position if decider.pledges is not None else 0
     if decider.pledges is not None:
-        decider.pledges.filtered(pod, args.names)
+        decider.pledges.filtered(pod, args.distinct or args.names)
     judging = await evaluate_nodes(service, args, pod, "filter")
     # Read the result before other tasks run.
     result = judging.result

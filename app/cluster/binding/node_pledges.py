@@ -14,7 +14,7 @@ that is refused because of one that was about to be bound is requeued when that 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from app.cluster.informers.informer import Event, Replaced, Upserted
@@ -52,7 +52,7 @@ class NodePledges:
         """Whether any device takes something of a node. O(1)."""
         return self._features.node_allocatable_resources and self._state.counts_nodes
 
-    def filtered(self, pod: Pod, nodes: Sequence[str]) -> None:
+    def filtered(self, pod: Pod, nodes: Collection[str]) -> None:
         """Counts the Pod on each of the nodes that it may get, unless it has one.
 
         Call it before the nodes are evaluated and once more with the answer. O(nodes).

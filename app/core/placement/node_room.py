@@ -5,7 +5,7 @@ kube-scheduler itself checks what the containers take. It does not know of the d
 the devices of other Pods: see ``Pledges``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core.allocator import Reason
@@ -33,9 +33,9 @@ class Refusal:
 
 
 def pledge_of(
-    pod: Pod, nodes: Sequence[str], amounts: Sequence[ClaimAmounts] = (), *, firm: bool, by_container: bool
+    pod: Pod, nodes: Collection[str], amounts: Sequence[ClaimAmounts] = (), *, firm: bool, by_container: bool
 ) -> Pledge:
-    """What the Pod will take of one of the nodes."""
+    """What the Pod will take of one of the nodes. A frozenset of nodes is kept as it is."""
     demand = counted(demand_of(pod, amounts, by_container=by_container))
     return Pledge(frozenset(nodes), demand, firm=firm, by_devices=bool(amounts))
 

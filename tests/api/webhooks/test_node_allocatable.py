@@ -227,3 +227,19 @@ def test_where_no_device_takes_of_nodes_pods_without_devices_are_not_read(
         assert (read, len(asked.state.pledges)) == (["big"], 1)
 
     run(objects, (TAKER, BIG), talk)
+
+
+def test_pods_that_wait_for_their_binds_share_the_nodes_that_they_were_filtered_for() -> None:
+    """The names of 5,000 nodes in a set of its own for each Pod are half a megabyte."""
+    names = [*NAMES, *(f"node-{number}" for number in range(200))]
+    pods = [using(f"small-{number}", cpu="1") for number in range(5)]
+
+    async def talk(asked: Asked) -> None:
+        for raw in pods:
+            assert await asked.filter(raw, names) == (names, {})
+        found = [asked.state.pledges.of(asked.newest(raw)["metadata"]["uid"]) for raw in pods]
+        assert {len(item.nodes) for item in found if item is not None} == {len(names)}
+        # A list is recognized when it has come twice.
+        assert len({id(item.nodes) for item in found[2:] if item is not None}) == 1
+
+    run(ONE_TAKES, pods, talk)
