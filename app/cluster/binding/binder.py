@@ -137,6 +137,9 @@ class ClusterBinder:
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
+        known = self._state.pods.get((namespace, name))
+        if not uid and known is not None:
+            uid = known.meta.uid  # what is under way, and pledged, is by UID
         pod = (namespace, name, uid)
         lock = self._pod_locks.get(pod)
         if lock is None:
@@ -153,7 +156,7 @@ class ClusterBinder:
             self._under_way[uid] = node
             return await self._bind(namespace, name, uid, node, deadline)
         finally:
-            del self._under_way[uid]
+            self._under_way.pop(uid, None)
             lock.release()
 
     def under_way(self, uid: str) -> str | None:
@@ -189,7 +192,7 @@ class ClusterBinder:
             ended = await self._not_to_bind(pod, node, claim_allocations)
             if ended is not None:
                 if ended[1] is not None:
-                    self._pledges.release(uid)
+                    self._pledges.release(pod.meta.uid)
                 return self._ended(*ended)
             failed = await self._carry_out(pod, node, claim_allocations, deadline)
         finally:

@@ -249,6 +249,21 @@ async def test_fields_that_are_not_known_here_survive_the_write() -> None:
     await made.stop()
 
 
+@pytest.mark.parametrize("known", [True, False])
+@in_virtual_time
+async def test_pods_are_bound_together_by_requests_without_their_uids(known: bool) -> None:
+    made = await cluster(claim("c"), claim("d"), pods=(pod("p", "c"), pod("q", "d")))
+    if not known:
+        made.state.pods.clear()
+    made.server.faults.append(Fault(on("POST", "binding"), times=2, delay=1))
+    binds = [asyncio.create_task(made.binder.bind("default", name, "", "n1")) for name in ("p", "q")]
+    await asyncio.sleep(0.5)
+    under_way = [made.binder.under_way(made.pod(name)["metadata"]["uid"]) for name in ("p", "q")]
+    assert under_way == (["n1"] * 2 if known else [None] * 2)
+    assert await asyncio.gather(*binds) == [None, None]
+    await made.stop()
+
+
 @in_virtual_time
 async def test_a_pod_that_was_deleted_and_made_anew_is_not_bound() -> None:
     made = await cluster(pods=(pod("p"),))
