@@ -139,7 +139,7 @@ class ClusterBinder:
         """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
         known = self._state.pods.get((namespace, name))
         if not uid and known is not None:
-            uid = known.meta.uid  # what is under way, and pledged, is by UID
+            uid = known.meta.uid  # as those in progress and pledges are known
         pod = (namespace, name, uid)
         lock = self._pod_locks.get(pod)
         if lock is None:
