@@ -190,11 +190,12 @@ class ClusterBinder:
         assume(self._state, claim_allocations, pod)
         try:
             ended = await self._not_to_bind(pod, node, claim_allocations)
-            if ended is not None:
-                if ended[1] is not None:
+            if ended is None:
+                failed = await self._carry_out(pod, node, claim_allocations, deadline)
+            else:
+                failed = self._ended(*ended)
+                if failed is not None:
                     self._pledges.release(pod.meta.uid)
-                return self._ended(*ended)
-            failed = await self._carry_out(pod, node, claim_allocations, deadline)
         finally:
             # By now the claims contain the devices, or the bind has been undone.
             forget(self._state, claim_allocations, pod)

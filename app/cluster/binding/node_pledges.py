@@ -14,7 +14,7 @@ that is refused because of one that was about to be bound is requeued when that 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from app.cluster.informers.informer import Event, Replaced, Upserted

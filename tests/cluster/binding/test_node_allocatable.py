@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from app.core.state.pledges import Pledge
 from tests.cluster.binding.cluster import DRA, Cluster, on
 from tests.cluster.fake_apiserver import FakeApiServer, Fault
 from tests.cluster.virtual_time import in_virtual_time
@@ -72,6 +73,21 @@ async def test_a_reservation_that_ends_leaves_what_a_bind_has_counted() -> None:
     assert (await made.reservations.reserve(waits, ("n1",))).nodes == ("n1",)
     made.reservations.release(waits.meta.uid, "filtered")
     assert await made.bind("next") == "Insufficient cpu beside Pods that are being bound"
+    await made.stop()
+
+
+@in_virtual_time
+async def test_others_learn_of_devices_that_a_pod_without_room_had_reserved() -> None:
+    made = await made_of(claim("c"), using("p", "c", cpu="5"), devices=(device("a"),))
+    pod = made.state.pods["default", "p"]
+    assert (await made.reservations.reserve(pod, ["n1"])).nodes == ("n1",)
+    other = Pledge(frozenset({"n1"}), {"cpu": 6 * 10**9}, firm=True, by_devices=True)
+    made.state.pledge("uid-other", other)
+    taken: list[set[str]] = []
+    made.reservations.lifted = lambda: taken.append(made.taken())
+    assert await made.bind("p") == "Insufficient cpu beside Pods that are being bound"
+    assert taken == [set()]
+    assert not made.state.residents._pods
     await made.stop()
 
 
