@@ -63,8 +63,8 @@ class Inventory:
 
     ``slices`` are as published, the pools include DeviceTaintRules. ``touched`` counts the nodes whose pools
     were discarded since the start: the work that events have caused. ``reluctant`` are nodes with a taint
-    PreferNoSchedule. ``changes`` logs the changed nodes, taken devices included. ``taking`` are the slices
-    with devices that take CPU, memory or huge pages of nodes.
+    PreferNoSchedule. ``changes`` logs the changed nodes, taken devices included. ``taking`` counts the
+    slices with devices that take CPU, memory or huge pages of nodes, by node, "" for those of several nodes.
     """
 
     def __init__(self, classes: Mapping[str, DeviceClass] | None = None) -> None:
@@ -77,7 +77,7 @@ class Inventory:
         self.slices: dict[str, ResourceSlice] = {}
         self.rules: dict[str, DeviceTaintRule] = {}
         self.reluctant: set[str] = set()
-        self.taking: set[str] = set()
+        self.taking: Counter[str] = Counter()
         self.changes = ChangeLog()
         self.touched = 0
         self._tainted: dict[str, ResourceSlice] = {}
@@ -104,7 +104,7 @@ class Inventory:
         other.slices = dict(self.slices)
         other.rules = dict(self.rules)
         other.reluctant = set(self.reluctant)
-        other.taking = set(self.taking)
+        other.taking = self.taking.copy()
         other.changes = self.changes.fork()
         other._tainted = dict(self._tainted)
         other._by_node = dict(self._by_node)
@@ -159,7 +159,7 @@ class Inventory:
         name = slice_.meta.name
         self.slices[name] = slice_
         if slice_.takes_of_nodes:
-            self.taking.add(name)
+            self.taking[slice_.node_name or ""] += 1
         self._sizes.put(slice_)
         self._seeing.put(slice_)
         self._tainted[name] = tainted
@@ -179,7 +179,11 @@ class Inventory:
             return
         self._forget_pool(old.pool_id)
         del self.slices[name], self._tainted[name]
-        self.taking.discard(name)
+        if old.takes_of_nodes:
+            node = old.node_name or ""
+            self.taking[node] -= 1
+            if not self.taking[node]:
+                del self.taking[node]
         self._sizes.drop(old)
         self._seeing.drop(old)
         _remove(self._by_pool, old.pool_id, name)
@@ -225,6 +229,10 @@ class Inventory:
             before, after = self._tainted.get(name), apply_taint_rules(slice_, compiled_rules)
             found[name] = (slice_, before if before and before.devices == after.devices else after)
         self._foreseen = (values, found)
+
+    def may_take_of(self, node: str) -> bool:
+        """Whether there may be devices that take something of the node. O(1)."""
+        return node in self.taking or "" in self.taking
 
     def note_class(self, name: str) -> None:
         """A DeviceClass has changed: rules of Kubernetes 1.33 and 1.34 may select devices by it."""

@@ -451,8 +451,9 @@ class State:
         A Pod that was refused for that may fit. kube-scheduler retries it when its own watch shows the
         change, which may be before this one does.
         """
-        counts = self.counts_nodes  # it may be the last Pod with such devices
         nominated = self.nominees.node_of(key)
+        # Before the change: it may be the last Pod with such devices.
+        counts = {node for node in (self.usage.node_of(key), nominated) if self._counts_on(node)}
         if pod is None:
             freed = self.usage.drop(key)
             self.nominees.drop(key)
@@ -461,8 +462,15 @@ class State:
             self.nominees.put(pod)
             if nominated in (pod.node_name, self.nominees.node_of(key)):
                 nominated = ""
-        if counts and (freed or nominated):
-            self.inventory.changes.note(filter(None, (freed, nominated)))
+        if counts and (changed := counts & {freed, nominated}):
+            self.inventory.changes.note(changed)
+
+    def _counts_on(self, node: str) -> bool:
+        """Whether Pods may be refused on a node for what devices take there. O(1)."""
+        if not node:
+            return False
+        taken = self.inventory.may_take_of(node) or node in self.usage.with_amounts
+        return taken or node in self.pledges.watched
 
     def _put_pod(self, pod: Pod) -> None:
         self._use(pod.meta.key, pod)

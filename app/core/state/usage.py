@@ -83,6 +83,11 @@ class Usage:
             other.drop(key)
         return other
 
+    def node_of(self, key: PodKey) -> str:
+        """The node of a Pod that is counted; empty for any other."""
+        counted = self._pods.get(key)
+        return "" if counted is None else counted[0]
+
     def __contains__(self, key: PodKey) -> bool:
         """Whether a Pod is counted."""
         return key in self._pods

@@ -17,6 +17,7 @@ from app.core.state import inventory
 from app.core.state.pools import Generation, Pool
 from app.core.state.state import State
 from app.core.versions import version_named
+from tests.node_allocatable import mapped, using
 from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of, template
 from tests.pausing import Meter
 
@@ -225,6 +226,34 @@ def test_a_taint_rule_is_laid_over_devices_and_taken_away_with_the_rule() -> Non
     assert taints() == [1, 0]
     state.delete("DeviceTaintRule", ("", "ecc"))
     assert taints() == [0, 0]
+
+
+def _of_all_nodes(raw: dict[str, Any]) -> dict[str, Any]:
+    spec = {key: value for key, value in raw["spec"].items() if key != "nodeName"}
+    return raw | {"spec": spec | {"allNodes": True}}
+
+
+LOGGED = {
+    "no device takes any": ([slice_of("n1", device("a"))], set()),
+    "a device of the node": ([slice_of("n1", mapped("a", "1"))], {"n1"}),
+    "a device of all nodes": ([_of_all_nodes(slice_of("n1", mapped("a", "1")))], {"n1", "n2"}),
+    "a device that is gone": ([slice_of("n1", mapped("a", "1")), slice_of("n1", device("a"))], set()),
+}
+
+
+@pytest.mark.parametrize(("slices", "logged"), LOGGED.values(), ids=LOGGED)
+def test_the_end_of_a_pod_is_logged_where_devices_take_of_the_node(
+    slices: list[dict[str, Any]], logged: set[str]
+) -> None:
+    state = state_with(node("n1"), node("n2"), *slices)
+    for name in ("n1", "n2"):
+        raw = using(f"on-{name}", cpu="1")
+        state.upsert(read(raw | {"spec": raw["spec"] | {"nodeName": name}}))
+    before, fork = state.inventory.changes.position, state.fork()
+    for each in (state, fork):
+        for name in ("n1", "n2"):
+            each.delete("Pod", ("default", f"on-{name}"))
+        assert each.inventory.changes.since(before) == logged
 
 
 def test_what_pods_take_of_a_node_ends_with_the_pods() -> None:
