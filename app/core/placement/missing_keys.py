@@ -37,6 +37,7 @@ def with_advice(reason: Reason, known: frozenset[str]) -> Reason:
 
 def names_of_devices(state: State) -> frozenset[str]:
     """The names of the attributes and capacities of all devices, without their domains. O(devices)."""
-    shapes = {device.shape for item in state.inventory.slices.values() for device in paced(item.devices)}
+    slices = list(state.inventory.slices.values())  # they may change in a pause
+    shapes = {device.shape for item in slices for device in paced(item.devices)}
     names = (name for shape in shapes for name in (*shape.attributes, *shape.capacity))
     return frozenset(name.rpartition("/")[2] for name in names)

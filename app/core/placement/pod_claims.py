@@ -182,7 +182,7 @@ def group_has_nodes(state: State, pod: Pod) -> bool:
         and other.group == pod.group
         and other.meta.namespace == namespace
         and not other.finished
-        for other in paced(state.pods.values())
+        for other in paced(list(state.pods.values()))  # they may change in a pause
     )
 
 

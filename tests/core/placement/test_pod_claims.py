@@ -8,8 +8,8 @@ from app.core.json_object import JsonObject
 from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.pauses import InterruptedWorkError
-from app.core.placement.pod_claims import UnschedulableError, claims_of
+from app.core.pauses import InterruptedWorkError, on_pause
+from app.core.placement.pod_claims import UnschedulableError, claims_of, group_has_nodes
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
@@ -264,3 +264,21 @@ def test_looking_for_a_claim_to_release_pauses_before_each_search() -> None:
     meter.pauses = 0
     assert meter.measure(evaluation.releasable) is None
     assert meter.pauses < 10  # each node is searched once, whatever the number of claims
+
+
+def test_pods_may_come_while_those_of_a_group_are_looked_for() -> None:
+    state = State()
+    for number in range(600):
+        state.upsert(parse(pod(f"p{number}")))  # type: ignore[arg-type] # a Pod
+    asked = parse(grouped(pod("p"), "g"))
+    assert isinstance(asked, Pod)
+
+    late = [parse(pod(f"late-{number}")) for number in range(2)]
+
+    def come(_cost: int) -> None:
+        if late:
+            state.upsert(late.pop())  # type: ignore[arg-type] # a Pod
+
+    with on_pause(come):
+        assert not group_has_nodes(state, asked)
+    assert len(state.pods) > 600
