@@ -226,9 +226,12 @@ def pools_of(state: State, node: str, features: Features) -> Any:
 
 
 def _looks(pool: Pool) -> Any:
-    """All fields of a pool; devices by their values."""
+    """What a pool is made from; devices by their values."""
     devices = [(item.id, item.device, item.slice) for item in pool.devices]
-    return [*(getattr(pool, item.name) for item in fields(pool) if item.name != "devices"), devices]
+    return [
+        *(getattr(pool, item.name) for item in fields(pool) if item.init and item.name != "devices"),
+        devices,
+    ]
 
 
 def is_as_anew(state: State, cache: VerdictCache, rules: list[Rules]) -> None:
