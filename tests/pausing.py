@@ -43,6 +43,20 @@ def interrupted_once_after(pauses: int) -> Iterator[list[int]]:
         yield since
 
 
+@contextmanager
+def changed_at_pause(number: int, change: Callable[[], None]) -> Iterator[list[int]]:
+    """Makes the change at the pause of that number; gives how many there were."""
+    pauses = [0]
+
+    def hook(_cost: int) -> None:
+        pauses[0] += 1
+        if pauses[0] == number:
+            change()
+
+    with on_pause(hook):
+        yield pauses
+
+
 class CallCounter:
     """Counts calls of functions, of Python's and of C's, as a function for ``sys.setprofile``.
 

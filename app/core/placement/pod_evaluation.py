@@ -74,7 +74,6 @@ class PodEvaluation:
         self._policy = policy_named(policy)
         self._demand = device_demand(self._policy, state, rules)
         self._pinned = AllocatedClaims(self.claims, rules, state.inventory, pod)
-        self._counts = rules.features.node_allocatable_resources and state.counts_nodes
 
     def renewed(self, state: State) -> "PodEvaluation":
         """This one, if the state has not changed, so that nothing is planned again; else a new one."""
@@ -92,6 +91,11 @@ class PodEvaluation:
         if evaluation is None:
             evaluation = self._kinds[id(needs)] = PodEvaluation(self.state, self.pod, self.rules, needs)
         return evaluation
+
+    @property
+    def _counts(self) -> bool:
+        """Whether any device takes something of a node: the first such slice may arrive in a pause."""
+        return self.rules.features.node_allocatable_resources and self.state.counts_nodes
 
     @property
     def repeatable(self) -> bool:
@@ -145,16 +149,18 @@ class PodEvaluation:
         early = self.early(name)
         if early is not None:
             return early
+        node = self.state.nodes.get(name)
+        if node is None:
+            return _unknown(name)  # it was deleted in a pause
         if isinstance(self._plan, Invalid) or not self.missing:
-            return self._fits(name, (), Fits(()))
-        return self._allocate(self.state.nodes[name], self._plan)
+            return self._fits(node, (), Fits(()))
+        return self._allocate(node, self._plan)
 
     def early(self, name: str) -> NodeResult | None:
         """The result if a misfit needs no search. Cost: O(taints + resources + allocated devices)."""
         node = self.state.nodes.get(name)
         if node is None:
-            reason = Reason("NodeUnknown", "node(s) were not known yet")
-            return NodeResult(name, "misfit", (reason,), curable=False)
+            return _unknown(name)
         if self.rules.node_checks:
             found = check_node(self.pod, node, self.state.usage, self._needs.backed)
             if found is not None:
@@ -195,7 +201,10 @@ class PodEvaluation:
         node = self.state.nodes.get(answer.node)
         if not answer.counted_later or node is None or isinstance(self._plan, Invalid):
             return answer
-        pools = self.state.inventory.pools(answer.node, self.rules.features)
+        try:
+            pools = self.state.inventory.pools(answer.node, self.rules.features)
+        except (KeyError, PoolError):
+            return answer  # it was found before a change in a pause
         reasons = explain_misfit(node, pools, self._plan, self.state.taken)
         known = tuple(with_holders(self.state, reason) for reason in paced_if_many(reasons))
         return replace(answer, reasons=known, counted_later=False)
@@ -262,6 +271,8 @@ class PodEvaluation:
         """The node's pools, and the devices in them for the claims without an allocation. Cost: a search."""
         try:
             pools = self.state.inventory.pools(node.name, self.rules.features)
+        except KeyError:
+            pools = ()  # the node was deleted in a pause
         except PoolError as error:
             return (), Invalid((Reason("PoolInvalid", str(error)),))
         outcome = allocate_planned(
@@ -290,11 +301,11 @@ class PodEvaluation:
                     groups=self.state.matched_attributes,
                     demand=self._demand,
                 )
-                found = self._fits(node.name, pools, picked)
+                found = self._fits(node, pools, picked)
                 if picked is outcome or not found.of_node:
                     return found
                 # The devices that in-tree tries may take less of the node.
-                first = self._fits(node.name, pools, outcome)
+                first = self._fits(node, pools, outcome)
                 chosen = first if found.verdict == "misfit" else found
                 return replace(chosen, tried=found.tried + first.tried if found.tried and first.tried else ())
             case Misfit():
@@ -302,25 +313,25 @@ class PodEvaluation:
             case Invalid():
                 return NodeResult(node.name, "invalid", outcome.reasons, curable=False, searched=True)
 
-    def _fits(self, name: str, pools: tuple[Pool, ...], fits: Fits) -> NodeResult:
+    def _fits(self, node: Node, pools: tuple[Pool, ...], fits: Fits) -> NodeResult:
         new = iter(fits.allocations)
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
-        result = NodeResult(name, "fits", claims=self.claims, allocations=allocations, score=0)
+        result = NodeResult(node.name, "fits", claims=self.claims, allocations=allocations, score=0)
         if fits.allocations:
             assert isinstance(self._plan, Plan)  # noqa: S101 - something has been allocated by it
             groups = self.state.matched_attributes
             prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups, demand=self._demand)
             found = score(self._policy, prospect, fits.ranks)
             result = replace(result, score=found.points, score_parts=found.parts, searched=True)
-        return self._counted(result) if self._counts else result
+        return self._counted(result, node) if self._counts else result
 
-    def _counted(self, result: NodeResult) -> NodeResult:
+    def _counted(self, result: NodeResult, node: Node) -> NodeResult:
         """The result with what the Pod takes of the node.
 
         Where no device takes anything of the node, kube-scheduler knows as much, unless others' devices do.
         Cost: for each claim a look through the pools of its devices.
         """
-        state, node = self.state, self.state.nodes[result.node]
+        state = self.state
         given = tuple(zip(self.claims, result.allocations, strict=True))
         try:
             taken = device_amounts(node, given, state.inventory, self.rules.features)
@@ -331,13 +342,12 @@ class PodEvaluation:
         tried = (Tried(result.score or 0, tuple(compress(taken, fresh))),)
         if not any(taken) and node.name not in state.pledges.watched:
             return replace(result, tried=tried)
-        return self._with_room(
-            replace(result, tried=tried, of_node=True), of_pod(self.pod, self.claims, taken)
-        )
+        found = replace(result, tried=tried, of_node=True)
+        return self._with_room(found, node, of_pod(self.pod, self.claims, taken))
 
-    def _with_room(self, result: NodeResult, amounts: tuple[ClaimAmounts, ...]) -> NodeResult:
+    def _with_room(self, result: NodeResult, node: Node, amounts: tuple[ClaimAmounts, ...]) -> NodeResult:
         """The result, if the node has room for the Pod with these amounts; else a misfit."""
-        node, by_container = self.state.nodes[result.node], self.rules.features.version.overhead_by_container
+        by_container = self.rules.features.version.overhead_by_container
         refusal = room_refusal(self.state, self.pod, node, amounts, by_container=by_container)
         if refusal is None:
             return replace(result, amounts=amounts)
@@ -350,15 +360,24 @@ class PodEvaluation:
         For nodes that look the same, of which one was searched. Cost: O(resources and pledges).
         """
         pause()
+        node = self.state.nodes.get(name)
+        if node is None:
+            return _unknown(name)
         missing = [held for held in self.claims if held.claim.allocation is None]
         found = NodeResult(name, "misfit")
         for item in tried:
             amounts = of_pod(self.pod, missing, item.amounts)
             found = NodeResult(name, "fits", score=item.score, searched=True, of_node=True)
-            found = self._with_room(found, amounts) if amounts else found
+            found = self._with_room(found, node, amounts) if amounts else found
             if found.verdict == "fits":
                 break
         return found
+
+
+def _unknown(name: str) -> NodeResult:
+    """The result for a node without an event, or one that is gone."""
+    reason = Reason("NodeUnknown", "node(s) were not known yet")
+    return NodeResult(name, "misfit", (reason,), curable=False)
 
 
 def _resources_of(state: State, pod: Pod, rules: Rules) -> ExtendedResources:

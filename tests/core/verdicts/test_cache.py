@@ -1,8 +1,6 @@
 """Answers that are kept must be the answers that would be found."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -30,6 +28,7 @@ from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
 from app.core.versions import version_named
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+from tests.pausing import changed_at_pause
 
 NODES = [f"n{i}" for i in range(20)]
 
@@ -279,20 +278,6 @@ def test_nodes_that_are_refused_alike_have_one_answer_without_a_search_too() -> 
         found = dict(verdicts(PodEvaluation(state, wanted, rules), names, VerdictCache(state)))
         assert found.keys() == set(names)
         assert len(set(found.values())) == 1
-
-
-@contextmanager
-def changed_at_pause(number: int, change: Callable[[], None]) -> Iterator[list[int]]:
-    """Makes the change at the pause of that number; gives how many there were."""
-    pauses = [0]
-
-    def hook(_cost: int) -> None:
-        pauses[0] += 1
-        if pauses[0] == number:
-            change()
-
-    with on_pause(hook):
-        yield pauses
 
 
 def test_nodes_of_one_incomplete_pool_are_searched_once() -> None:

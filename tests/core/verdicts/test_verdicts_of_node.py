@@ -1,8 +1,12 @@
 """Of verdicts that depend on what Pods take of a node's CPU the search is kept, and of all others the
 result."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +20,7 @@ from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.evaluate import current_entry, verdicts
 from tests.node_allocatable import evaluation, mapped, state_of, taking, using, with_room
 from tests.objects import allocation, claim, device, slice_of
+from tests.pausing import changed_at_pause
 
 CPU = 10**9
 
@@ -144,8 +149,8 @@ def test_what_is_kept_is_what_a_search_of_the_node_finds(
         name = f"n{number}"
         named = [raw | {"name": f"d{index}"} for index, raw in enumerate(devices)]
         objects += [with_room(name), slice_of(name, *named), running(f"on-{name}", name, str(cpu))]
-    for number, (cpu, count) in enumerate(pods):
-        objects += [claim(f"c{number}", count), using(f"p{number}", f"c{number}", cpu=str(cpu))]
+    for number, (cpu, wanted) in enumerate(pods):
+        objects += [claim(f"c{number}", wanted), using(f"p{number}", f"c{number}", cpu=str(cpu))]
     kept = Kept.of(*objects)
     names = [f"n{number}" for number in range(len(nodes))]
     for number in range(len(pods)):
@@ -156,3 +161,40 @@ def test_what_is_kept_is_what_a_search_of_the_node_finds(
             assert (verdict.verdict, verdict.curable) == (answer.verdict, answer.curable)
             assert verdict.score == (answer.score or 0)
             assert verdict.message == (node_message(answer.reasons) if answer.verdict != "fits" else "")
+
+
+def _objects() -> list[JsonObject]:
+    return [*(with_room(name) for name in ("n1", "n2")), claim("c"), using("p", "c", cpu="5")]
+
+
+def _publish_first_that_takes(state: State) -> None:
+    state.upsert(parse(slice_of("n1", mapped("a", "6"), generation=2)))  # type: ignore[arg-type] # a slice
+
+
+def _delete_the_node(state: State) -> None:
+    state.delete("Node", ("", "n1"))
+
+
+def _make_the_pool_unusable(state: State) -> None:
+    selector = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "k", "operator": "Odd"}]}]}
+    raw = slice_of("n1", device("a"), suffix="-odd")
+    raw["spec"] |= {"nodeName": None, "nodeSelector": selector}
+    state.upsert(parse(raw))  # type: ignore[arg-type] # a slice
+
+
+@pytest.mark.parametrize("device_of_node", [device("a"), mapped("a", "5")], ids=["plain", "of the node"])
+@pytest.mark.parametrize("pod_cpu", ["5", "9"])
+@pytest.mark.parametrize("change", [_publish_first_that_takes, _delete_the_node, _make_the_pool_unusable])
+def test_what_changes_in_a_pause_of_an_evaluation_is_found_by_the_next_one(
+    device_of_node: JsonObject, pod_cpu: str, change: Callable[[State], None]
+) -> None:
+    for moment in count(1):
+        objects = [*_objects()[:-1], using("p", "c", cpu=pod_cpu)]
+        kept = Kept.of(*objects, *(slice_of(name, device_of_node) for name in ("n1", "n2")))
+        with changed_at_pause(moment, partial(change, kept.state)) as pauses:
+            kept.verdicts("p", "n1", "n2")
+        if pauses[0] < moment:
+            break
+        fresh = Kept(kept.state, VerdictCache(kept.state))
+        assert kept.verdicts("p", "n1", "n2") == fresh.verdicts("p", "n1", "n2")
+    assert moment > 3
