@@ -6,8 +6,9 @@ copies only a few dictionaries.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import emptied, paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
+from app.core.state.common_pools import CommonPools, NodePools, SelectedBy, SharedSlices
 from app.core.state.pool_generations import GenerationSize, PoolGenerations
 from app.core.state.pool_viewers import PoolViewers
 from app.core.state.pools import (
@@ -92,8 +94,12 @@ class Inventory:
         self._own: dict[Features, dict[PoolId, Pool]] = {}
         self._sizes = PoolGenerations()
         self._seeing = PoolViewers()
+        self._divided: dict[Features, SharedSlices] = {}
+        # Those before the last change: most of their pools are used again.
+        self._former: dict[Features, list[CommonPools]] = {}
+        self._selected = SelectedBy()
         self._last: tuple[Features, _Kept] | None = None
-        self._outdated: list[_Kept | dict[PoolId, Pool]] = []
+        self._outdated: list[_Kept | dict[PoolId, Pool] | list[Pool]] = []
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
@@ -117,6 +123,10 @@ class Inventory:
         other._own = {features: dict(pools) for features, pools in self._own.items()}
         other._sizes = self._sizes.fork()
         other._seeing = self._seeing.fork()
+        other._divided = {
+            features: replace(found, made=found.made.copy()) for features, found in self._divided.items()
+        }
+        other._selected = self._selected
         return other
 
     def let_go(self) -> None:
@@ -149,6 +159,7 @@ class Inventory:
     def drop_node(self, name: str) -> None:
         """Removes a node; its slices stay until their own deletion event."""
         self.reluctant.discard(name)
+        self._selected.drop(name)
         if self.nodes.pop(name, None) is not None:
             self._forget([name])
 
@@ -320,7 +331,7 @@ class Inventory:
         if isinstance(pools, PoolError):
             return
         own = self._own.setdefault(features, {})
-        for pool in pools:
+        for pool in [pool for _, pool in pools.own] if isinstance(pools, NodePools) else pools:
             if pool.seen and pool.seen[0].node_name:
                 own[pool.id] = pool
 
@@ -331,15 +342,18 @@ class Inventory:
         """Raises: _OutdatedError, if it would read something that is not ``is_current`` any more."""
         node_name = node.name
         published = self._tainted if features.device_taint_rules else self.slices
-        names = [*self._by_node.get(node_name, ()), *self._shared]
+        names = list(self._by_node.get(node_name, ()))
+        counting: list[str] = []
         if features.channel.counters_everywhere:
-            names += [
+            counting = [
                 name
                 for name in self._counting
                 if self.slices[name].node_name not in (None, "", node_name)
                 and concerns_every_node(self.slices[name], features)
             ]
         slices = [published[name] for name in names]
+        more = [published[name] for name in counting]
+        shared = self._shared_slices(features, published, is_current)
 
         def size(pool: PoolId) -> GenerationSize:
             if not is_current():
@@ -362,10 +376,78 @@ class Inventory:
             return self._alike.setdefault(pool, {}).setdefault(features, SharedPools())
 
         own = self._own.setdefault(features, {})
+        gather = partial(
+            gather_pools,
+            node,
+            newest=newest,
+            features=features,
+            size=size,
+            alike=alike,
+            before=own.get,
+        )
         try:
-            return gather_pools(node, slices, newest, features, size, alike=alike, before=own.get)
+            return self._joined(node, gather, slices, shared, more)
         except PoolError as error:
             return error
+        finally:
+            self._let_former_go(features)
+
+    @staticmethod
+    def _joined(
+        node: Node,
+        gather: Callable[[Iterable[ResourceSlice]], tuple[Pool, ...]],
+        slices: Sequence[ResourceSlice],
+        shared: SharedSlices,
+        more: Sequence[ResourceSlice],
+    ) -> tuple[Pool, ...]:
+        """The pools of a node: those that it has in common with others, and those of all other slices.
+
+        Raises: PoolError.
+        """
+        bits = shared.matched(node)
+        common = None if bits is None else shared.made.get(bits)
+        if bits is None or (common is None and shared.is_full):
+            return gather((*slices, *shared.every, *more))
+        pools = gather((*slices, *shared.rest, *more))
+        if common is None:
+            made = gather(shared.common) if shared.common else ()
+            common = shared.made.setdefault(bits, CommonPools(made))
+        return NodePools.joined(common, pools)
+
+    def _shared_slices(
+        self, features: Features, published: Mapping[str, ResourceSlice], is_current: Callable[[], bool]
+    ) -> SharedSlices:
+        """The slices of no single node. O(such slices) once after each change of them, with pauses.
+
+        Raises: _OutdatedError.
+        """
+        found = self._divided.get(features)
+        if found is not None:
+            return found
+        every = tuple([published[name] for name in self._shared])
+        of_some_node = {slice_.pool_id for slice_ in paced(every) if slice_.per_device_node_selection}
+        of_some_node |= set(filter(self._is_of_some_node, {slice_.pool_id for slice_ in paced(every)}))
+        common, rest = list[ResourceSlice](), list[ResourceSlice]()
+        for slice_ in paced(every):
+            (rest if slice_.pool_id in of_some_node else common).append(slice_)
+        if not is_current():
+            raise _OutdatedError
+        selectors = {id(slice_.node_selector): slice_.node_selector for slice_ in common}
+        used = [selector for selector in selectors.values() if selector is not None]
+        if self._selected.has_outgrown(len(used)):
+            self._selected = SelectedBy()
+        mask = self._selected.mask(used)
+        found = SharedSlices(every, tuple(common), tuple(rest), self._selected, mask)
+        self._divided[features] = found
+        return found
+
+    def _let_former_go(self, features: Features) -> None:
+        """Frees the common pools from before the last change; what has not changed is in the new ones."""
+        self._outdated += [list(common.pools) for common in self._former.pop(features, ())]
+
+    def _is_of_some_node(self, pool: PoolId) -> bool:
+        """Whether one of the slices of a pool belongs to a single node."""
+        return any(name not in self._shared for name in paced(self._by_pool.get(pool, ())))
 
     def note_taken(self, pool: PoolId) -> None:
         """Logs that the taken devices of a pool have changed."""
@@ -389,6 +471,9 @@ class Inventory:
             self.touched += len(self.nodes)
             self._outdated += filter(None, self._pools.values())
             self._pools = {features: {} for features in self._pools}
+            for features, shared in self._divided.items():
+                self._former[features] = list(shared.made.values())
+            self._divided.clear()
             self._last = None
             return
         for node in nodes:

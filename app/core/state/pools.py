@@ -198,11 +198,17 @@ def gather_pools(
     for candidate in paced(slices, _FIELDS):
         if not _ignored(candidate, features) and _relevant(candidate, node, features, selected):
             _add(found, candidate)
-    views = [view for id_, seen in found.items() if (view := _view(id_, seen, newest, features, size))]
-    shared = [None if alike is None or view.is_of_one_node else alike(view.id) for view in views]
-    known = [None if before is None or not view.is_of_one_node else before(view.id) for view in views]
+    each = paced(found.items(), _FIELDS)
+    views = [view for id_, seen in each if (view := _view(id_, seen, newest, features, size))]
+    shared = [None if alike is None or view.is_of_one_node else alike(view.id) for view in paced(views)]
+    known = [None if before is None or not view.is_of_one_node else before(view.id) for view in paced(views)]
     pools = [_pool(*each, features) for each in zip(views, shared, known, strict=True)]
-    return tuple(sorted(pools, key=lambda pool: (pool.has_binding_conditions, pool.id.driver, pool.id.pool)))
+    return tuple(sorted(pools, key=search_order))
+
+
+def search_order(pool: Pool) -> tuple[bool, str, str]:
+    """The key by which the pools of a node are in order."""
+    return pool.has_binding_conditions, pool.id.driver, pool.id.pool
 
 
 def node_matches(

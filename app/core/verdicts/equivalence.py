@@ -11,7 +11,7 @@ from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import PoolError
 from app.core.state.state import State
-from app.core.verdicts.node_signature import NodeSignature
+from app.core.verdicts.node_signature import NodeSignature, OfCommon
 from app.core.verdicts.slice_looks import SliceLooks
 
 _TRIES = 3
@@ -33,6 +33,7 @@ class EquivalenceClasses:
         self._features = features
         self._signature = NodeSignature(features, attributes_read, drivers, looks)
         self._keys: dict[str, Hashable | None] = {}
+        self._of_common = OfCommon()
         self._position = state.inventory.changes.position
         self.computed = 0
 
@@ -65,7 +66,7 @@ class EquivalenceClasses:
             pools = inventory.pools(name, self._features)
         except PoolError:
             return None
-        return self._signature.key(node, pools, self._state.taken)
+        return self._signature.key(node, pools, self._state.taken, self._of_common)
 
     def _catch_up(self) -> None:
         changes = self._state.inventory.changes
@@ -73,6 +74,8 @@ class EquivalenceClasses:
         self._position = changes.position
         if changed is None:
             self._keys.clear()
+            # A new one: a key that is being made may enter something outdated.
+            self._of_common = OfCommon()
             return
         for name in changed:
             self._keys.pop(name, None)

@@ -9,7 +9,9 @@ are rejected by their driver only counts whether there are any: a refusal report
 names of nodes, devices or usable pools, so a verdict with such a name belongs to a single node.
 """
 
+from bisect import bisect_left
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from app.core.allocator.node_devices import NODE_OPERATIONS, PoolView
@@ -18,19 +20,42 @@ from app.core.allocator.plan import Plan
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import ResourceSlice
-from app.core.pauses import paced, paced_if_many
+from app.core.pauses import FEW, paced, paced_if_many
 from app.core.selectors.accepted_drivers import AcceptedDrivers
 from app.core.selectors.attributes_read import AttributesRead
+from app.core.state.common_pools import CommonPools, NodePools
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 from app.core.verdicts.slice_looks import SliceLooks
 
+_MAX_NAMES = 1_000
+"""Attributes by which nodes are distinguished; where more are read, all of them count as read."""
+_MAX_DRIVERS = 4096
+"""Drivers for which it is kept under which names they may publish attributes."""
+_AT_ONCE = 8
+"""Requests whose attributes are put together between two pauses: each may have 32 selectors."""
 _MANY = 4
 """Slices of a pool from which their look is remembered: pools that many nodes see are of this kind."""
 
 
 class UniqueNodeError(Exception):
     """The answer for the node may name it, its pools or its devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Of some pools of a node: the ``looks`` of those that count, and their ``places`` among all of them.
+
+    ``rejected``: others are rejected by their driver.
+    """
+
+    rejected: bool
+    places: tuple[int, ...]
+    looks: Hashable
+
+
+OfCommon = WeakKeyDictionary[CommonPools, dict[bool, _Part | None]]
+"""What common pools look like, by whether the node declares ``NODE_OPERATIONS``; None: like no others."""
 
 
 class NodeSignature:
@@ -52,21 +77,59 @@ class NodeSignature:
         # Where one attribute can fail every expression, all of them count as read.
         self._sight = None if features.version.cel.lists_need_gate else attributes_read
         self._looks = SliceLooks() if looks is None else looks  # empty ones are false
+        self._read = tuple(sorted(self._sight or ()))
         self._visible: dict[str, tuple[str, ...]] = {}
         self._many: WeakKeyDictionary[Pool, int] = WeakKeyDictionary()
 
-    def key(self, node: Node, pools: Sequence[Pool], taken: Taken) -> Hashable | None:
+    def key(
+        self, node: Node, pools: Sequence[Pool], taken: Taken, of_common: "OfCommon | None" = None
+    ) -> Hashable | None:
         """Equal for nodes that get the same verdict, steps, devices by position and reasons by code.
 
         None: the node is like no other. Cost: O(slices + devices taken) if the slices are known,
-        O(devices) if not, with pauses.
+        O(devices) if not, with pauses. Of common pools that is so for the first node.
+
+        Args:
+            of_common: what is known of common pools, until what is taken of them changes.
         """
-        seen = [pool for pool in paced_if_many(pools) if _is_noticed(pool)]
-        counted = [pool for pool in paced_if_many(seen) if not rejects(self._drivers, pool, self._features)]
         try:
-            return len(counted) < len(seen), tuple([self._pool(node, pool, taken) for pool in counted])
+            if not isinstance(pools, NodePools):
+                part = self._part(node, pools, taken)
+                return part.rejected, part.looks
+            common = self._common(node, pools.common, taken, OfCommon() if of_common is None else of_common)
+            own = self._part(node, [pool for _, pool in pools.own], taken)
         except UniqueNodeError:
             return None
+        before = [bisect_left(common.places, pools.own[place][0]) for place in own.places]
+        return common.rejected or own.rejected, common.looks, tuple(before), own.looks
+
+    def _common(self, node: Node, pools: CommonPools, taken: Taken, known: "OfCommon") -> "_Part":
+        """Raises: UniqueNodeError."""
+        kinds, kind = known.setdefault(pools, {}), NODE_OPERATIONS in node.declared_features
+        if kind not in kinds:
+            try:
+                part = self._part(node, pools.pools, taken)
+            except UniqueNodeError:
+                kinds[kind] = None
+            else:
+                kinds[kind] = replace(part, looks=self._looks.numbers.of(part.looks))
+        found = kinds[kind]
+        if found is None:
+            raise UniqueNodeError
+        return found
+
+    def _part(self, node: Node, pools: Sequence[Pool], taken: Taken) -> "_Part":
+        """Raises: UniqueNodeError."""
+        rejected, places, looks = False, list[int](), list[Hashable]()
+        for place, pool in enumerate(paced_if_many(pools)):
+            if not _is_noticed(pool):
+                continue
+            if rejects(self._drivers, pool, self._features):
+                rejected = True
+                continue
+            places.append(place)
+            looks.append(self._pool(node, pool, taken))
+        return _Part(rejected, tuple(places), tuple(looks))
 
     def _pool(self, node: Node, pool: Pool, taken: Taken) -> Hashable:
         if pool.incomplete or not pool.usable:
@@ -114,7 +177,9 @@ class NodeSignature:
         """The names under which a driver may publish these attributes: its own also without its domain."""
         prefix = f"{driver}/"
         own = {name.removeprefix(prefix) for name in attributes_read if name.startswith(prefix)}
-        found = self._visible[driver] = tuple(sorted(attributes_read | own))
+        if len(self._visible) >= _MAX_DRIVERS:
+            self._visible.clear()
+        found = self._visible[driver] = tuple(sorted(attributes_read | own)) if own else self._read
         return found
 
 
@@ -140,16 +205,21 @@ def _held(pool: Pool, view: PoolView) -> Hashable:
 
 
 def attributes_read_by_plan(plan: Plan) -> AttributesRead:
-    """The attributes that any selector, derived attribute or constraint of the plan may read."""
+    """The attributes that any selector, derived attribute or constraint of the plan may read.
+
+    None, too, if they are more than ``_MAX_NAMES``. O(selectors and their attributes), with pauses.
+    """
     names: set[str] = set()
-    for claim in plan.claims:
+    for claim in paced(plan.claims, FEW):
         for constraint in claim.constraints:
             names.update(name for name in (constraint.match_attribute, constraint.distinct_attribute) if name)
-    for alternative in plan.alternatives:
+    for alternative in paced(plan.alternatives, _AT_ONCE):
         sights = [item.selector.attributes_read for item in alternative.matcher.selectors]
         sights += [item.attributes_read for item in alternative.attributes.derived.values()]
         for attributes_read in sights:
             if attributes_read is None:
                 return None
             names |= attributes_read
+        if len(names) > _MAX_NAMES:
+            return None
     return frozenset(names)

@@ -4,6 +4,7 @@ import copy
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -24,16 +25,21 @@ from app.core.diagnosis import node_message
 from app.core.diagnosis.misfit import explain_misfit
 from app.core.json_object import JsonObject
 from app.core.model.device import Device
+from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
+from app.core.model.meta import Meta
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.model.resource_claim import ResourceClaim
 from app.core.placement.device_choice import pick, prospect_of
 from app.core.scoring import DeviceDemand, policy_named, score
 from app.core.selectors import SelectorCache
-from app.core.state.pools import Pool, PoolError, gather_pools
+from app.core.state.pools import Pool, PoolError
 from app.core.state.request_mix import RequestMix
+from app.core.state.state import State
 from app.core.state.taken import Taken
+from app.core.verdicts import node_signature
 from app.core.verdicts.cache import attributes_read
 from app.core.verdicts.node_signature import NodeSignature, attributes_read_by_plan
 from tests.objects import DRIVER, claim, device, device_class, node, slice_of
@@ -56,9 +62,15 @@ class Scene:
         return DeviceDemand(RequestMix(kinds), self.inventory.classes, self.features, _SELECTORS)
 
     def pools(self, target: Node) -> tuple[Pool, ...]:
-        return gather_pools(
-            target, self.inventory.slices, self.inventory.newest(self.features), self.features
-        )
+        """As the service has them: with those in common that nodes have in common."""
+        return self._state.inventory.pools(target.name, self.features)
+
+    @cached_property
+    def _state(self) -> State:
+        state = State()
+        for item in (*self.inventory.nodes, *self.inventory.slices):
+            state.upsert(item)
+        return state
 
 
 def scene(request: JsonObject) -> Scene | None:
@@ -385,3 +397,21 @@ def test_every_field_of_a_device_has_been_thought_of() -> None:
     declared = {field.name for field in fields(Device)}
     of_nodes = {"node_allocatable", "old_node_allocatable"}
     assert declared == seen | in_results_only | {"binding_conditions"} | of_nodes
+
+
+def _plan_reading(names: int) -> Plan:
+    terms = " || ".join(f'device.attributes["a.b"].x{number} == "v"' for number in range(names))
+    item = parse(claim("c", expression=terms))
+    assert isinstance(item, ResourceClaim)
+    classes = {"gpu": DeviceClass(Meta("gpu", ""))}
+    plan = plan_claims([item], classes, Features(), _SELECTORS)
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def test_where_too_many_attributes_are_read_all_of_them_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_signature, "_MAX_NAMES", 20)
+    few, many = attributes_read_by_plan(_plan_reading(20)), attributes_read_by_plan(_plan_reading(21))
+    assert few is not None
+    assert len(few) == 20
+    assert many is None

@@ -1,0 +1,187 @@
+"""Pools that nodes have in common: what each node sees is as if its pools were put together for it alone."""
+
+import random
+from typing import Any
+
+import pytest
+
+from app.core.model.features import Features
+from app.core.model.node import Node
+from app.core.model.parse import InventoryObject, parse
+from app.core.model.resource_slice import PoolId
+from app.core.state.pools import Generation, Pool, PoolError, gather_pools, newest_generation
+from app.core.state.state import State
+from app.core.verdicts.equivalence import EquivalenceClasses
+from app.core.verdicts.slice_looks import SliceLooks
+from app.core.versions import version_named
+from tests.objects import DRIVER, claim, device, node, slice_of
+from tests.pausing import Meter
+
+ALL: dict[str, Any] = {"allNodes": True}
+BROKEN = {"key": "zone", "operator": "Gt", "values": ["many"]}
+
+
+def read(raw: Any) -> InventoryObject:
+    item = parse(raw)
+    assert isinstance(item, InventoryObject)
+    return item
+
+
+def selecting(key: str, *values: str) -> dict[str, Any]:
+    expression = {"key": key, "operator": "In", "values": list(values)}
+    return {"nodeSelector": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}
+
+
+def shared(pool: str, number: int = 0, driver: str = DRIVER, of: int = 1, **where: Any) -> Any:
+    raw = slice_of("x", device(f"d{number}"), count=of, suffix=f"-{driver}-{pool}-{number}")
+    del raw["spec"]["nodeName"]
+    raw["spec"] |= {"driver": driver} | (where or ALL)
+    raw["spec"]["pool"]["name"] = pool
+    return raw
+
+
+def in_pool(pool: str, raw: Any) -> Any:
+    raw["spec"]["pool"]["name"] = pool
+    return raw
+
+
+def alone(state: State, target: Node, features: Features) -> tuple[Pool, ...]:
+    """The pools of a node, of all slices that may concern it."""
+    inventory = state.inventory
+    slices = (*inventory.node_slices(target.name), *inventory.shared_slices())
+    more = [item for item in inventory.effective_slices() if item.shared_counters and item not in slices]
+    counting = more if features.channel.counters_everywhere else []
+
+    def newest(pool: PoolId) -> Generation:
+        return newest_generation(inventory.pool_slices(pool), features)
+
+    return gather_pools(target, (*slices, *counting), newest, features)
+
+
+def seen(pools: tuple[Pool, ...]) -> list[Any]:
+    return [
+        (pool.id, pool.incomplete, pool.invalid_reason, [str(placed.id) for placed in pool.devices])
+        for pool in pools
+    ]
+
+
+def random_slice(rng: random.Random, number: int) -> Any:
+    pool = f"p{rng.randrange(12)}"
+    kind = rng.choice(["node", "all", "zone", "zone", "device", "counters"])
+    of = rng.choice([1, 1, 2])
+    driver = rng.choice(["a.example.com", DRIVER, "z.example.com"])
+    if kind == "node":
+        raw = in_pool(pool, slice_of(f"n{rng.randrange(6)}", device(f"d{number}"), count=of))
+        raw["spec"]["driver"] = driver
+    else:
+        raw = shared(pool, number, driver, of)
+    if kind == "zone":
+        del raw["spec"]["allNodes"]
+        raw["spec"] |= selecting("zone", *rng.sample("abc", 2))
+    elif kind == "device":
+        del raw["spec"]["allNodes"]
+        raw["spec"]["perDeviceNodeSelection"] = True
+        raw["spec"]["devices"][0] |= rng.choice([ALL, {"nodeName": "n1"}, selecting("zone", "a")])
+    elif kind == "counters":
+        del raw["spec"]["devices"]
+        raw["spec"]["sharedCounters"] = [{"name": "s", "counters": {"c": {"value": "1"}}}]
+    if rng.random() < 0.2 and kind == "all":
+        raw["spec"]["devices"][0] |= {"bindingConditions": ["a"], "bindingFailureConditions": ["b"]}
+    raw["metadata"]["name"] = f"s{rng.randrange(40)}"
+    raw["spec"]["pool"]["generation"] = rng.choice([1, 1, 1, 2])
+    return raw
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.37"])
+@pytest.mark.parametrize("seed", range(6))
+def test_each_node_sees_what_it_would_see_alone(version: str, seed: int) -> None:
+    rng, features, state = random.Random(seed), Features.of(version_named(version)), State()  # noqa: S311
+    for number in range(6):
+        state.upsert(read(node(f"n{number}", zone="abc"[number % 3])))
+    for number in range(120):
+        state.upsert(read(random_slice(rng, number)))
+        if rng.random() < 0.2:
+            state.delete("ResourceSlice", ("", f"s{rng.randrange(40)}"))
+        if rng.random() < 0.2:
+            state.upsert(read(node(f"n{rng.randrange(6)}", zone=rng.choice("abc"))))
+        if number % 5:
+            continue
+        copied = state.fork()
+        for name, target in state.nodes.items():
+            expected = seen(alone(state, target, features))
+            assert seen(state.inventory.pools(name, features)) == expected
+            assert seen(copied.inventory.pools(name, features)) == expected
+
+
+def test_the_first_slice_with_a_malformed_selector_is_named() -> None:
+    state = State()
+    state.upsert(read(node("n1", zone="1")))
+    broken = {"nodeSelector": {"nodeSelectorTerms": [{"matchExpressions": [BROKEN]}]}}
+    state.upsert(read(shared("p", 0)))
+    state.upsert(read(shared("q", 1, **broken)))
+    state.upsert(read(shared("q", 2, **broken)))
+    with pytest.raises(PoolError, match=r"slice x-slice-gpu\.example\.com-q-1: "):
+        state.inventory.pools("n1", Features())
+    state.delete("ResourceSlice", ("", f"x-slice-{DRIVER}-q-1"))
+    state.delete("ResourceSlice", ("", f"x-slice-{DRIVER}-q-2"))
+    assert len(state.inventory.pools("n1", Features())) == 1
+
+
+def with_many(nodes: int, slices: int) -> State:
+    state = State()
+    for number in range(nodes):
+        state.upsert(read(node(f"n{number}", zone="ab"[number % 2])))
+        state.upsert(read(slice_of(f"n{number}", device("d", size="big"))))
+    for number in range(slices):
+        where = (ALL, selecting("zone", "a"), selecting("name", f"x{number}"))[number % 3]
+        state.upsert(read(shared(f"p{number:04}", number, "s.example.com", **where)))
+    return state
+
+
+def classes_of(state: State) -> EquivalenceClasses:
+    return EquivalenceClasses(state, Features(), frozenset(), None, SliceLooks())
+
+
+def test_nodes_do_not_go_through_what_they_have_in_common_each() -> None:
+    nodes, slices = 60, 900
+    state, meter = with_many(nodes, slices), Meter()
+    classes = classes_of(state)
+    for name in state.nodes:
+        classes.key(name)
+    state.upsert(read(shared("p0000", 0, "s.example.com")))
+    meter.measure(lambda: [classes.key(name) for name in state.nodes])
+    assert meter.total < 100 * slices + 200 * nodes, "not slices times nodes"
+    assert meter.most < 12_000, meter.where
+
+
+def test_nodes_that_see_the_same_are_one_class_until_something_is_taken_of_it() -> None:
+    state = with_many(6, 30)
+    classes = classes_of(state)
+
+    def of_nodes() -> list[set[str]]:
+        found: dict[Any, set[str]] = {}
+        for name in state.nodes:
+            found.setdefault(classes.key(name), set()).add(name)
+        return list(found.values())
+
+    assert of_nodes() == [{"n0", "n2", "n4"}, {"n1", "n3", "n5"}]
+    before = {name: classes.key(name) for name in state.nodes}
+    held = claim("c")
+    result = {"request": "r", "driver": "s.example.com", "pool": "p0001", "device": "d1"}
+    held["status"] = {"allocation": {"devices": {"results": [result]}}}
+    state.upsert(read(held))
+    changed = {name for name in state.nodes if classes.key(name) != before[name]}
+    assert changed == {"n0", "n2", "n4"}, "the pool is for zone a"
+    assert of_nodes() == [{"n0", "n2", "n4"}, {"n1", "n3", "n5"}]
+
+
+def test_where_an_own_pool_is_among_the_common_ones_matters() -> None:
+    state = State()
+    for name in ("a", "c"):
+        state.upsert(read(node(name)))
+        state.upsert(read(slice_of(name, device("d"))))
+    state.upsert(read(shared("b")))
+    classes = classes_of(state)
+    assert [pool.id.pool for pool in state.inventory.pools("a", Features())] == ["a", "b"]
+    assert [pool.id.pool for pool in state.inventory.pools("c", Features())] == ["b", "c"]
+    assert classes.key("a") != classes.key("c")
