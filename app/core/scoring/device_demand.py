@@ -12,10 +12,15 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.meta import Meta
 from app.core.model.resource_claim import ResourceClaim
+from app.core.pauses import paced
 from app.core.scoring.expected_use import WHOLE, DemandGroup, PodDemand
 from app.core.scoring.places import value_of
 from app.core.state.request_mix import RequestMix
 
+_AT_ONCE = 8
+"""Requests whose attributes are put together between two pauses: each may have 32 selectors."""
+_MAX_NAMES = 100
+"""Attributes of a request that counts: these are read of every device, for the filters of all Pods."""
 _MAX_KEPT = 10_000
 """Sets of free devices whose worth is kept."""
 
@@ -85,7 +90,7 @@ class DeviceDemand:
     ) -> None:
         # Kept, so that a comparison by identity shows what they were made from.
         self.classes = [classes.get(name) for name in mix.class_names]
-        self.attributes_read: frozenset[str] = frozenset()
+        attributes: set[str] = set()
         self._kept: dict[tuple[tuple[int, float, float], ...], tuple[float, Sequence[FreeDevice]]] = {}
         groups: dict[object, list[tuple[Alternative, float]]] = {}
         matches: dict[object, str | None] = {}
@@ -93,15 +98,16 @@ class DeviceDemand:
             plan = plan_claims([ResourceClaim(Meta("mix", ""), spec)], classes, features, selectors)
             if isinstance(plan, Invalid):
                 continue
-            for item in _firsts(plan.claims[0]):
+            for item in paced(_firsts(plan.claims[0]), _AT_ONCE):
                 match = _match(plan.claims[0], item)
                 read = _read(item, match)
                 if read is not None:
-                    self.attributes_read |= read
+                    attributes |= read
                     key = (item.spec.device_class, item.spec.selectors, item.spec.allocation_mode,
                            item.spec.count, match)  # fmt: skip
                     matches[key] = match
                     groups.setdefault(key, []).append((item, weight))
+        self.attributes_read = frozenset(attributes)
         total = sum(weight for items in groups.values() for _, weight in items)
         self._groups = [
             _Group(items, matches[key], sum(weight for _, weight in items) / total)
@@ -135,7 +141,7 @@ def _match(plan: ClaimPlan, item: Alternative) -> str | None:
 
 
 def _read(item: Alternative, match: str | None) -> frozenset[str] | None:
-    """Attributes by which the request distinguishes devices; None: any, so no two nodes are alike."""
+    """Attributes by which the request distinguishes devices; None: any or too many, so no nodes are alike."""
     found = {match} if match else set()
     if item.spec.derived_attributes:
         return None
@@ -144,7 +150,7 @@ def _read(item: Alternative, match: str | None) -> frozenset[str] | None:
         if read is None:
             return None
         found |= read
-    return frozenset(found)
+    return frozenset(found) if len(found) <= _MAX_NAMES else None
 
 
 def _share(item: Alternative, shape: DeviceShape) -> int:

@@ -5,16 +5,21 @@ lookup for each slice and attribute, and not one for each device. An attribute t
 a serial number, costs nothing.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import count
 
 from app.core.allocator.counters import Ledger, consumption_key
 from app.core.model.device import Device, DeviceShape
 from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.pauses import FEW, leave, paced
 from app.core.state.pools import Pool
 
-_MAX_PARTS = 200_000
-"""Numbered parts that are remembered, some 100 MB if no two devices are alike in what is seen."""
+_MAX_WEIGHT = 1_000_000
+"""Values in numbered parts that are remembered, some 150 MB if no two devices are alike in what is seen."""
+_COLUMNS = 8
+"""Attributes of all devices of a slice that are read between two pauses."""
+_MAX_SEEN = 64
+"""Sets of attributes for which it is kept what a slice looks like."""
 _MAX_SHAPES = 4096
 """Shapes that slices may have in common; they are kept alive."""
 
@@ -25,15 +30,30 @@ class Numbers:
     def __init__(self) -> None:
         self._next = count()
         self._known: dict[Hashable, int] = {}
+        self._weight = 0
 
     def of(self, part: Hashable) -> int:
         """The number of a part. O(its size)."""
         found = self._known.get(part)
         if found is None:
-            if len(self._known) >= _MAX_PARTS:
-                self._known.clear()  # a number is never given twice: what looks new is only unshared
+            if self._weight >= _MAX_WEIGHT:
+                leave(list(self._known))
+                self._known = {}  # a number is never given twice: what looks new is only unshared
+                self._weight = 0
             found = self._known[part] = next(self._next)
+            self._weight += _weight(part)
         return found
+
+
+def _weight(part: Hashable) -> int:
+    """How many values are in a part: a list of 64 is one value of an attribute, of each of 128 devices."""
+    weight, left = 1, [part]
+    while left:
+        item = left.pop()
+        if isinstance(item, tuple | frozenset):
+            weight += len(item)
+            left += [value for value in item if isinstance(value, tuple | frozenset)]
+    return weight
 
 
 class ShapesLook:
@@ -59,33 +79,46 @@ class ShapesLook:
     def seen(self, names: tuple[str, ...] | None) -> int:
         """Stands for all that a search sees which reads these attributes; None: it reads all of them.
 
-        O(attributes) the first time, and O(devices) for an attribute that nothing has read before.
+        O(attributes) the first time, and O(devices) for an attribute that nothing has read before, with pauses.
         """
         found = self._seen.get(names)
         if found is None:
-            every = names if names is not None else self._names()
-            columns = tuple([self._column(name) for name in every])
-            found = self._numbers.of((self._base, columns, None if names is not None else every))
+            columns = tuple(
+                [
+                    (name, column)
+                    for name in paced(self._among(names), _COLUMNS)
+                    if (column := self._column(name)) is not None
+                ]
+            )
+            found = self._numbers.of((self._base, columns))
+            if len(self._seen) >= _MAX_SEEN:
+                self._seen.clear()
             self._seen[names] = found
         return found
 
-    def _column(self, name: str) -> int:
-        """Stands for the kinds and values of an attribute of all devices."""
+    def _column(self, name: str) -> int | None:
+        """Stands for the kinds and values of an attribute of all devices; None: no device has it.
+
+        Kept only if one has it: a tenant may name any number of attributes.
+        """
         found = self._columns.get(name)
         if found is None:
             # Kinds and values rather than attributes: Python hashes and compares them in C.
-            found = self._columns[name] = self._numbers.of(
-                tuple(
-                    [
-                        None if (item := shape.attributes.get(name)) is None else (item.kind, item.value)
-                        for shape in self._shapes
-                    ]
-                )
-            )
+            column = [
+                None if (item := shape.attributes.get(name)) is None else (item.kind, item.value)
+                for shape in self._shapes
+            ]
+            if any(column):
+                found = self._columns[name] = self._numbers.of(tuple(column))
         return found
 
-    def _names(self) -> tuple[str, ...]:
-        return tuple(sorted({name for shape in self._shapes for name in shape.attributes}))
+    def _among(self, names: tuple[str, ...] | None) -> Sequence[str]:
+        """Those of the names that a device may have, in order; None: of all."""
+        if names is not None and len(names) <= FEW:
+            return names
+        every = sorted({name for shape in self._shapes for name in shape.attributes})
+        read = None if names is None else frozenset(names)
+        return [name for name in every if read is None or name in read]
 
 
 class SliceLook:
