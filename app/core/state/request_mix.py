@@ -11,10 +11,15 @@ from heapq import nlargest
 from operator import itemgetter
 
 from app.core.model.resource_claim import ClaimSpec
-from app.core.pauses import FEW, paced
+from app.core.pauses import FEW, leave, paced
 
 MAX_KINDS = 16
 """The most frequent kinds of claim; the others are too rare to keep devices for."""
+MAX_SIZE = 16 << 20
+"""Characters of kinds of claim that are gone: a tenant may create and delete claims of a megabyte without end."""
+_SMALL = 2_000
+"""Characters of a kind that is not counted: there are no more kinds of claims that are gone than claims."""
+_OF_REQUEST, _OF_SELECTOR = 200, 50
 _TOLERANCE = 0.1
 _LEAST_CHANGES = 16
 
@@ -49,6 +54,9 @@ class RequestLog:
         self._gone: Counter[ClaimSpec] = Counter()
         self._templates: Counter[ClaimSpec] = Counter()
         self._here = self._past = 0
+        self._large: dict[ClaimSpec, int] = {}
+        self._size = 0
+        """Of what ``_gone`` alone may keep alive: the sum of the ``_large`` kinds."""
         self._changes = 0
         self._counted = 0
         """``_changes`` that the mix has been compared with."""
@@ -61,6 +69,7 @@ class RequestLog:
         other._gone = self._gone.copy()
         other._templates = self._templates.copy()
         other._here, other._past = self._here, self._past
+        other._large, other._size = dict(self._large), self._size
         other._changes, other._counted = self._changes, self._counted
         other._mix = self._mix
         return other
@@ -79,9 +88,21 @@ class RequestLog:
         self._here -= 1
         self._gone[spec] += 1
         self._past += 1
-        if self._past > self._here + _LEAST_CHANGES:
-            self._gone = Counter({kind: count // 2 for kind, count in self._gone.items() if count > 1})
-            self._past = self._gone.total()
+        if spec not in self._large and (size := _size(spec)) > _SMALL:
+            self._large[spec] = size
+            self._size += size
+        while self._past > self._here + _LEAST_CHANGES or self._size > MAX_SIZE:
+            self._halve()
+
+    def _halve(self) -> None:
+        """Halves how often each kind has gone. Kinds that have gone once are forgotten."""
+        before = self._gone
+        self._gone = Counter({kind: count // 2 for kind, count in before.items() if count > 1})
+        self._past = self._gone.total()
+        large = self._large
+        self._large = {kind: size for kind, size in large.items() if kind in self._gone}
+        self._size = sum(self._large.values())
+        leave([*before, *large])
 
     def template(self, before: ClaimSpec | None, after: ClaimSpec | None) -> None:
         """A template comes (``before`` is None), changes, or goes (``after`` is None)."""
@@ -112,6 +133,16 @@ class RequestLog:
             for kind, count in paced(list(part.items()), FEW):
                 counts[kind] = counts.get(kind, 0) + count
         return counts
+
+
+def _size(spec: ClaimSpec) -> int:
+    """The characters of a specification, roughly. O(selectors)."""
+    size = sum(len(item.configuration.text) for item in spec.config)
+    for request in spec.requests:
+        for option in (request.exactly, *request.first_available):
+            if option is not None:
+                size += _OF_REQUEST + sum(_OF_SELECTOR + len(text or "") for text in option.selectors)
+    return size
 
 
 def _difference(one: RequestMix, other: RequestMix) -> float:

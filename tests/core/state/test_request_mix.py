@@ -2,7 +2,7 @@
 
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec
 from app.core.pauses import on_pause
-from app.core.state.request_mix import MAX_KINDS, RequestLog
+from app.core.state.request_mix import MAX_KINDS, MAX_SIZE, RequestLog
 from tests.pausing import Meter
 
 
@@ -138,3 +138,35 @@ def test_what_comes_while_two_count_is_not_lost() -> None:
         log.mix()
     assert pauses > 2
     assert shares(log).keys() == {1, 2, 3}
+
+
+def large(number: int, characters: int = 100_000) -> ClaimSpec:
+    text = f"device.driver == 'd{number}'".ljust(characters)
+    return ClaimSpec(requests=(DeviceRequest("r", RequestSpec("r", "gpu", selectors=(text,))),))
+
+
+def test_large_claims_that_come_and_go_without_end_are_forgotten() -> None:
+    log = RequestLog()
+    for number in range(1_000):
+        log.come(kind(number))
+    for number in range(500):
+        spec = large(number)
+        log.come(spec)
+        log.go(spec)
+    kept = sum(len(text or "") for spec in log._gone for text in spec.requests[0].exactly.selectors)  # type: ignore[union-attr] # of those made here
+    assert kept <= MAX_SIZE
+    assert log._gone, "the latest are kept"
+
+
+def test_a_large_kind_that_comes_often_outlives_others_that_come_once() -> None:
+    log, often = RequestLog(), large(1)
+    for number in range(1_000):
+        log.come(kind(number))
+    for _ in range(100):
+        log.come(often)
+        log.go(often)
+    for number in range(2, 200):
+        spec = large(number)
+        log.come(spec)
+        log.go(spec)
+    assert log._gone[often] > 10
