@@ -103,8 +103,12 @@ class Usage:
     def _change(self, node: str, requests: Mapping[str, int], sign: int) -> None:
         total = dict(self._nodes.get(node, NOTHING))
         for name, nanos in requests.items():
-            total[name] = total.get(name, 0) + sign * nanos
-        if any(total.values()):
+            left = total.get(name, 0) + sign * nanos
+            if left:
+                total[name] = left
+            else:  # Pods may name resources of any number that no other Pod names
+                total.pop(name, None)
+        if total:
             self._nodes[node] = total
         else:
             self._nodes.pop(node, None)

@@ -266,6 +266,18 @@ def test_what_pods_take_of_a_node_ends_with_the_pods() -> None:
     assert dict(state.usage.of("n1")) == {}
 
 
+def test_resources_that_pods_named_are_forgotten_with_them() -> None:
+    state = State()
+    for number in range(20):
+        raw = pod(f"p{number}")
+        limits = {f"example.com/r{number}-{name}": str(name % 2) for name in range(100)}
+        raw["spec"] |= {"nodeName": "n1", "containers": [{"name": "c", "resources": {"limits": limits}}]}
+        state.upsert(read(raw))
+        if number:
+            assert len(state.usage.of("n1")) < 150
+            state.delete("Pod", ("default", f"p{number}"))
+
+
 @pytest.mark.parametrize(
     "kind", ["Node", "ResourceSlice", "DeviceClass", "DeviceTaintRule", "ResourceClaim", "Pod"]
 )
