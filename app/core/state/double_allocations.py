@@ -25,12 +25,14 @@ def double_allocations(taken: Taken, claim: ClaimKey, allocation: Allocation) ->
     the same device, each would name all others. Ignores admin access, devices that the other claim only may
     get, and shares of a device. Does not check whether shares together exceed a capacity, which needs the
     slices.
-    Cost: O(devices of the claim times their holders).
+    Cost: O(devices of the claim), and O(holders) of each that one of them holds alone.
     """
     found: list[DoubleAllocation] = []
     for item in allocation.devices:
         pool = taken.get(item.device.pool_id)
-        holders = pool.holdings.get(item.device.device, ()) if pool is not None else ()
+        # Shares do not exclude each other, and a device may have thousands.
+        alone = pool is not None and item.device.device in pool.whole
+        holders = pool.holdings[item.device.device] if pool is not None and alone else ()
         found += [DoubleAllocation(item.device, rival) for rival in _nearest(holders, claim, item)]
     return tuple(found)
 

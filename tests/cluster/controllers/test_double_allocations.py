@@ -230,6 +230,20 @@ def test_of_many_claims_with_the_same_devices_each_is_compared_with_two(
     assert meter.most < 25_000
 
 
+def test_a_claim_is_not_compared_with_thousands_of_shares_beside_its_own() -> None:
+    state, meter = State(), Meter()
+    watch = ForeignAllocations(state)
+    everything = allocation("n1", *(f"d{number}" for number in range(32)))
+    for number in range(500):
+        for result in everything["devices"]["results"]:
+            result["shareID"] = f"{number}"
+        item = parse(claim(f"c{number}") | {"status": {"allocation": everything}})
+        assert isinstance(item, ResourceClaim)
+        state.upsert(item)
+    meter.measure(lambda: watch.changed(item.meta.key))
+    assert meter.most < 1_000
+
+
 def test_a_whole_device_beside_shares_is_told_once() -> None:
     state, told = State(), list[str]()
     watch = ForeignAllocations(state, lambda _claim, text: told.append(text))
