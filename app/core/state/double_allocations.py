@@ -65,9 +65,11 @@ def overdrawn(taken: Taken, allocations: Iterable[Allocation], pools: Iterable[P
     shares = {item.device for allocation in allocations for item in allocation.devices if _consumes(item)}
     if not shares:
         return False
+    concerned = {device.pool_id for device in shares}
     return any(
         _exceeds(taken, placed.id, placed.device)
         for pool in pools
+        if pool.id in concerned
         for placed in pool.devices
         if placed.id in shares
     )
@@ -79,7 +81,7 @@ def _consumes(item: AllocatedDevice) -> bool:
 
 def _exceeds(taken: Taken, device: DeviceId, published: Device) -> bool:
     pool, capacity = taken.get(device.pool_id), published.shape.capacity
-    amounts = pool.by_short_names(device.driver).get(device.device, {}) if pool is not None else {}
+    amounts = pool.amounts_of(device.device, device.driver) if pool is not None else {}
     for name, nanos in amounts.items():
         item = capacity.get(f"{device.driver}/{name}") or capacity.get(name)
         if item is not None and nanos > item.value.nanos:

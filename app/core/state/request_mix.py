@@ -16,7 +16,7 @@ from app.core.pauses import FEW, leave, paced
 MAX_KINDS = 16
 """The most frequent kinds of claim; the others are too rare to keep devices for."""
 MAX_SIZE = 16 << 20
-"""Characters of kinds of claim that are gone: a tenant may create and delete claims of a megabyte without end."""
+"""Characters of kinds of claim that are gone: a tenant may create and delete large ones without end."""
 _SMALL = 2_000
 """Characters of a kind that is not counted: there are no more kinds of claims that are gone than claims."""
 _OF_REQUEST, _OF_SELECTOR = 200, 50

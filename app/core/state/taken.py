@@ -11,9 +11,15 @@ from dataclasses import dataclass, field
 
 from app.core.model.allocation import AllocatedDevice
 from app.core.model.resource_slice import PoolId
+from app.core.pauses import paced, paced_if_many
 
 ClaimKey = tuple[str, str]
 """Namespace and name of a claim."""
+
+
+_AT_ONCE = 16
+"""Devices with shares between two pauses: each may have dozens of capacities."""
+_NO_AMOUNTS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +53,30 @@ class PoolTaken:
     capacity: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
 
     def by_short_names(self, driver: str) -> Mapping[str, Mapping[str, int]]:
-        """``capacity`` by names without the driver's domain. O(shares), only if a name has it."""
-        prefix = f"{driver}/"
-        if not any(name.startswith(prefix) for amounts in self.capacity.values() for name in amounts):
-            return self.capacity
-        capacity: dict[str, dict[str, int]] = {}
-        for device in self.capacity:
-            amounts = capacity.setdefault(device, {})
-            for holding in self.holdings[device]:
-                if holding.share_id is None or holding.admin:
-                    continue
-                full = {name for name, _ in holding.consumed if name.startswith(prefix)}
-                for name, nanos in holding.consumed:
-                    # One claim that has both names counts by the full one.
-                    if prefix + name not in full:
-                        short = name.removeprefix(prefix)
-                        amounts[short] = amounts.get(short, 0) + nanos
-        return capacity
+        """``capacity`` by names without the driver's domain.
+
+        O(devices with shares), and O(shares) of those where a name has it, with pauses.
+        """
+        found = {device: self.amounts_of(device, driver) for device in paced(self.capacity, _AT_ONCE)}
+        changed = any(found[device] is not amounts for device, amounts in self.capacity.items())
+        return found if changed else self.capacity
+
+    def amounts_of(self, device: str, driver: str) -> Mapping[str, int]:
+        """The same of one device: empty if no share consumes any. O(shares) if a name has the domain."""
+        prefix, known = f"{driver}/", self.capacity.get(device, _NO_AMOUNTS)
+        if not any(name.startswith(prefix) for name in known):
+            return known
+        amounts: dict[str, int] = {}
+        for holding in paced_if_many(self.holdings[device]):
+            if holding.share_id is None or holding.admin:
+                continue
+            full = {name for name, _ in holding.consumed if name.startswith(prefix)}
+            for name, nanos in holding.consumed:
+                # One claim that has both names counts by the full one.
+                if prefix + name not in full:
+                    short = name.removeprefix(prefix)
+                    amounts[short] = amounts.get(short, 0) + nanos
+        return amounts
 
     def is_allocated(self, device: str) -> bool:
         """Whether a claim holds the device or a share of it (internal.IsDeviceAllocated)."""

@@ -112,7 +112,8 @@ class NodeSignature:
             except UniqueNodeError:
                 kinds[kind] = None
             else:
-                kinds[kind] = replace(part, looks=self._looks.numbers.of(part.looks))
+                number = self._looks.numbers.of(part.looks, _values_of(pools, taken))
+                kinds[kind] = replace(part, looks=number)
         found = kinds[kind]
         if found is None:
             raise UniqueNodeError
@@ -191,6 +192,16 @@ def _differs_by_node(item: ResourceSlice) -> bool:
 def _is_noticed(pool: Pool) -> bool:
     """Whether a search or its reasons tell that the pool is there: by its devices, or as it is broken."""
     return bool(pool.devices) or pool.incomplete or not pool.usable
+
+
+def _values_of(pools: CommonPools, taken: Taken) -> int:
+    """How many values their looks have, at most."""
+    number = len(pools.pools)
+    for pool in paced(pools.pools):
+        held = taken.get(pool.id)
+        if held is not None:
+            number += 2 * len(pool.devices) + 2 * sum(map(len, held.capacity.values()))
+    return number
 
 
 def _held(pool: Pool, view: PoolView) -> Hashable:

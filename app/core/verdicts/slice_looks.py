@@ -32,8 +32,8 @@ class Numbers:
         self._known: dict[Hashable, int] = {}
         self._weight = 0
 
-    def of(self, part: Hashable) -> int:
-        """The number of a part. O(its size)."""
+    def of(self, part: Hashable, weight: int | None = None) -> int:
+        """The number of a part. O(its size). ``weight``: how many values it has, if they may be thousands."""
         found = self._known.get(part)
         if found is None:
             if self._weight >= _MAX_WEIGHT:
@@ -41,12 +41,12 @@ class Numbers:
                 self._known = {}  # a number is never given twice: what looks new is only unshared
                 self._weight = 0
             found = self._known[part] = next(self._next)
-            self._weight += _weight(part)
+            self._weight += _weight(part) if weight is None else weight
         return found
 
 
 def _weight(part: Hashable) -> int:
-    """How many values are in a part: a list of 64 is one value of an attribute, of each of 128 devices."""
+    """How many values a part of a slice has: of 128 devices, each may have a list of 64 as an attribute."""
     weight, left = 1, [part]
     while left:
         item = left.pop()
@@ -79,7 +79,8 @@ class ShapesLook:
     def seen(self, names: tuple[str, ...] | None) -> int:
         """Stands for all that a search sees which reads these attributes; None: it reads all of them.
 
-        O(attributes) the first time, and O(devices) for an attribute that nothing has read before, with pauses.
+        O(attributes) the first time, and O(devices) for an attribute that nothing has read before, with
+        pauses.
         """
         found = self._seen.get(names)
         if found is None:
@@ -165,7 +166,8 @@ class SliceLooks:
         """
         found = self._counters.get(pool.id)
         if found is None or found[0] is not pool or found[1] != groups:
-            state = self.numbers.of(Ledger(pool, (), groups=groups).state())
+            number = sum(len(counters.counters) for counters in paced(pool.counter_sets.values()))
+            state = self.numbers.of(Ledger(pool, (), groups=groups).state(), 3 * number)
             found = self._counters[pool.id] = (pool, groups, state)
         return found[2]
 

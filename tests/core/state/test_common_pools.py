@@ -185,3 +185,36 @@ def test_where_an_own_pool_is_among_the_common_ones_matters() -> None:
     assert [pool.id.pool for pool in state.inventory.pools("a", Features())] == ["a", "b"]
     assert [pool.id.pool for pool in state.inventory.pools("c", Features())] == ["b", "c"]
     assert classes.key("a") != classes.key("c")
+
+
+def test_what_is_taken_of_a_common_pool_is_gone_through_once_with_pauses() -> None:
+    state, meter = State(), Meter()
+    for number in range(20):
+        state.upsert(read(node(f"n{number}")))
+    of = 8
+    for part in range(of):
+        raw = shared("p", part, of=of)
+        raw["spec"]["devices"] = [
+            device(f"d{part}-{number}") | {"allowMultipleAllocations": True} for number in range(128)
+        ]
+        state.upsert(read(raw))
+    names = [f"d{part}-{number}" for part in range(of) for number in range(128)]
+    classes = classes_of(state)
+    for at in range(0, len(names), 32):
+        held = claim(f"c{at}")
+        consumed = {f"{DRIVER}/m{number}": "1" for number in range(16)}
+        held["status"] = {
+            "allocation": {
+                "devices": {
+                    "results": [
+                        {"request": "r", "driver": DRIVER, "pool": "p", "device": name, "shareID": "s"}
+                        | {"consumedCapacity": consumed}
+                        for name in names[at : at + 32]
+                    ]
+                }
+            }
+        }
+        state.upsert(read(held))
+    meter.measure(lambda: [classes.key(name) for name in state.nodes])
+    assert meter.total < 100_000, "1,024 devices with 16 amounts each, once"
+    assert meter.most < 20_000, meter.where

@@ -5,13 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.model.allocation import AllocatedDevice
+from app.core.model.allocation import AllocatedDevice, Allocation
+from app.core.model.features import Features
+from app.core.model.parse import InventoryObject, parse
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import DeviceId, PoolId
+from app.core.state.double_allocations import overdrawn
+from app.core.state.state import State
 from app.core.state.taken import PoolTaken, release, take
+from tests.objects import node, slice_of
 from tests.pausing import Meter
 
 POOL = PoolId("d", "p")
+
+
+def read(raw: Any) -> InventoryObject:
+    item = parse(raw)
+    assert isinstance(item, InventoryObject)
+    return item
 
 
 def whole(name: str) -> AllocatedDevice:
@@ -126,3 +137,39 @@ def test_a_share_costs_its_own_amounts_not_those_of_all_shares() -> None:
     meter = Meter()
     meter.measure(lambda: take(taken, ("ns", "mine"), [share("x", "mine", 1)]))
     assert meter.most < 100, meter.where
+
+
+def _many_shares(devices: int) -> tuple[dict[PoolId, PoolTaken], list[AllocatedDevice]]:
+    """Of devices with 16 capacities each, named with the domain of the driver."""
+    consumed = tuple((f"d/m{number}", Quantity(1)) for number in range(16))
+    given = [
+        AllocatedDevice("r", DeviceId("d", "p", f"x{number}"), share_id="1", consumed_capacity=consumed)
+        for number in range(devices)
+    ]
+    taken: dict[PoolId, PoolTaken] = {}
+    take(taken, ("ns", "a"), given)
+    return taken, given
+
+
+def test_what_thousands_of_devices_have_left_is_found_out_with_pauses() -> None:
+    (taken, _), meter = _many_shares(1_000), Meter()
+    found = meter.measure(lambda: taken[POOL].by_short_names("d"))
+    assert found == {f"x{number}": {f"m{at}": 1 for at in range(16)} for number in range(1_000)}
+    assert meter.total > 16_000
+    assert meter.most < 4_000, meter.where
+    assert taken[POOL].by_short_names("e") is taken[POOL].capacity
+
+
+def test_whether_shares_exceed_a_device_costs_those_of_that_device() -> None:
+    (taken, given), meter = _many_shares(1_000), Meter()
+    raw = slice_of(
+        "n", *({"name": f"x{number}", "allowMultipleAllocations": True} for number in range(1_000))
+    )
+    raw["spec"] |= {"driver": "d", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}}
+    state = State()
+    for item in (node("n"), raw):
+        state.upsert(read(item))
+    pools = state.inventory.pools("n", Features())
+    allocation = Allocation(devices=tuple(given[:32]))
+    assert meter.measure(lambda: overdrawn(taken, [allocation], pools)) is False
+    assert meter.total < 10_000
