@@ -141,13 +141,17 @@ def _match(plan: ClaimPlan, item: Alternative) -> str | None:
 
 
 def _read(item: Alternative, match: str | None) -> frozenset[str] | None:
-    """Attributes by which the request distinguishes devices; None: any or too many, so no nodes are alike."""
+    """Attributes by which the request distinguishes devices; None: it does not count.
+
+    That is if it reads any or too many, so that no two nodes are alike, or if its selectors may be dear.
+    """
     found = {match} if match else set()
     if item.spec.derived_attributes:
         return None
     for named in item.matcher.selectors:
         read = named.selector.attributes_read
-        if read is None:
+        # Any tenant's selector is evaluated here for the filters of all Pods, who pay for it.
+        if read is None or named.selector.outcome == "interpreted":
             return None
         found |= read
     return frozenset(found) if len(found) <= _MAX_NAMES else None

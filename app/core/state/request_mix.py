@@ -17,9 +17,10 @@ MAX_KINDS = 16
 """The most frequent kinds of claim; the others are too rare to keep devices for."""
 MAX_SIZE = 16 << 20
 """Characters of kinds of claim that are gone: a tenant may create and delete large ones without end."""
+MAX_KIND_SIZE = 4_000
+"""Characters of a kind that is in the mix: the filters of all Pods compile its selectors."""
 _SMALL = 2_000
 """Characters of a kind that is not counted: there are no more kinds of claims that are gone than claims."""
-_OF_REQUEST, _OF_SELECTOR = 200, 50
 _TOLERANCE = 0.1
 _LEAST_CHANGES = 16
 
@@ -88,9 +89,9 @@ class RequestLog:
         self._here -= 1
         self._gone[spec] += 1
         self._past += 1
-        if spec not in self._large and (size := _size(spec)) > _SMALL:
-            self._large[spec] = size
-            self._size += size
+        if spec.size > _SMALL and spec not in self._large:
+            self._large[spec] = spec.size
+            self._size += spec.size
         while self._past > self._here + _LEAST_CHANGES or self._size > MAX_SIZE:
             self._halve()
 
@@ -118,7 +119,8 @@ class RequestLog:
         """The mix, each template counted as one claim more. With pauses."""
         if not self._mix.kinds or self._changes - self._counted >= max(_LEAST_CHANGES, self._here // 8):
             changes, counts = self._changes, self._counts()
-            kinds = nlargest(MAX_KINDS, paced(counts.items()), key=itemgetter(1))
+            small = (item for item in paced(counts.items(), FEW) if item[0].size <= MAX_KIND_SIZE)
+            kinds = nlargest(MAX_KINDS, small, key=itemgetter(1))
             found = RequestMix(tuple((kind, float(count)) for kind, count in kinds))
             # In a pause more may have changed, and others may have counted it.
             if changes >= self._counted:
@@ -133,16 +135,6 @@ class RequestLog:
             for kind, count in paced(list(part.items()), FEW):
                 counts[kind] = counts.get(kind, 0) + count
         return counts
-
-
-def _size(spec: ClaimSpec) -> int:
-    """The characters of a specification, roughly. O(selectors)."""
-    size = sum(len(item.configuration.text) for item in spec.config)
-    for request in spec.requests:
-        for option in (request.exactly, *request.first_available):
-            if option is not None:
-                size += _OF_REQUEST + sum(_OF_SELECTOR + len(text or "") for text in option.selectors)
-    return size
 
 
 def _difference(one: RequestMix, other: RequestMix) -> float:

@@ -7,6 +7,7 @@ One writer: the event loop applies watch events and assumptions, no locks are ne
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from app.core.model.allocation import Allocation
 from app.core.model.claim_amounts import ClaimAmounts
@@ -47,6 +48,10 @@ _KINDS = {
     DisruptionBudget: "PodDisruptionBudget",
     PodGroup: "PodGroup",
 }
+
+
+MAX_MATCHED = 64
+"""Attributes of templates that count: a tenant may name any number."""
 
 
 class State:
@@ -128,10 +133,10 @@ class State:
     def matched_attributes(self) -> frozenset[str]:
         """Attributes by which templates keep devices together: groups that future Pods need whole.
 
-        Cost: O(attributes) after one has come or gone.
+        The first ``MAX_MATCHED`` of them, as nodes are compared by each of them for all Pods. O(1).
         """
         if self._matched is None:
-            self._matched = frozenset(self._matching)
+            self._matched = frozenset(islice(self._matching, MAX_MATCHED))
         return self._matched
 
     @property

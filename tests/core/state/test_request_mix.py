@@ -2,7 +2,7 @@
 
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec
 from app.core.pauses import on_pause
-from app.core.state.request_mix import MAX_KINDS, MAX_SIZE, RequestLog
+from app.core.state.request_mix import MAX_KIND_SIZE, MAX_KINDS, MAX_SIZE, RequestLog
 from tests.pausing import Meter
 
 
@@ -170,3 +170,10 @@ def test_a_large_kind_that_comes_often_outlives_others_that_come_once() -> None:
         log.come(spec)
         log.go(spec)
     assert log._gone[often] > 10
+
+
+def test_kinds_that_take_long_to_compile_are_not_in_the_mix() -> None:
+    log = RequestLog()
+    for _ in range(100):
+        log.come(large(1, MAX_KIND_SIZE))
+    assert shares(log, kind(2)) == {2: 1.0}

@@ -15,7 +15,7 @@ from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import on_pause
 from app.core.state import inventory
 from app.core.state.pools import Generation, Pool
-from app.core.state.state import State
+from app.core.state.state import MAX_MATCHED, State
 from app.core.versions import version_named
 from tests.node_allocatable import mapped, using
 from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of, template
@@ -264,6 +264,17 @@ def test_what_pods_take_of_a_node_ends_with_the_pods() -> None:
     assert state.usage.of("n1") == {"pods": 10**9, "cpu": 5 * 10**8}
     state.upsert(read(raw | {"status": {"phase": "Succeeded"}}))
     assert dict(state.usage.of("n1")) == {}
+
+
+def test_of_the_attributes_that_templates_match_by_the_first_count() -> None:
+    state = State()
+    for number in range(200):
+        raw = template(f"t{number}")
+        raw["spec"]["spec"]["devices"]["constraints"] = [{"matchAttribute": f"a.b/x{number}"}]
+        state.upsert(read(raw))
+    assert state.matched_attributes == {f"a.b/x{number}" for number in range(MAX_MATCHED)}
+    state.delete("ResourceClaimTemplate", ("default", "t3"))
+    assert state.matched_attributes == {f"a.b/x{number}" for number in range(MAX_MATCHED + 1) if number != 3}
 
 
 def test_resources_that_pods_named_are_forgotten_with_them() -> None:
