@@ -38,6 +38,8 @@ _MAX_ENTRIES = 256
 _MAX_SIGHTS = 32
 """Sets of attributes and drivers that distinguish nodes; keys for 5,000 nodes take about 1 MB each."""
 _MAX_CLASSES = 20_000
+_MAX_TOGETHER = 1_500_000
+"""Answers in all entries, some 250 MB: a tenant may have any number of kinds of claims, and all nodes differ."""
 _ALIKE = 4096
 _EXPECTED = 4
 """Kinds of claims that nodes are prepared for: those that most templates and claims request."""
@@ -58,6 +60,11 @@ class CacheEntry:
     stale: set[str] = field(default_factory=set)
     by_class: dict[Hashable, NodeVerdict] = field(default_factory=dict)
     tried: dict[Hashable, tuple[Tried, ...]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """The number of answers that it keeps, by node and by class."""
+        return len(self.answers) + len(self.by_class) + len(self.tried)
 
     def keep(self, key: Hashable, found: NodeVerdict) -> None:
         """Keeps the answer for a class; too many classes, and all are forgotten."""
@@ -118,7 +125,18 @@ class VerdictCache:
                 self._entries.popitem(last=False)
         self._entries.move_to_end(key)
         self._catch_up(entry)
+        self._drop_oldest()
         return entry
+
+    def _drop_oldest(self) -> None:
+        """Drops entries until all together are small enough, but not the last. O(entries)."""
+        sizes = [entry.size for entry in self._entries.values()]
+        total = sum(sizes)
+        for size in sizes[:-1]:
+            if total <= _MAX_TOGETHER:
+                return
+            self._entries.popitem(last=False)
+            total -= size
 
     def prepare(self, rules: Rules) -> None:
         """Makes what filters need of the nodes, before the first one.

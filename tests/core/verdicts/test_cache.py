@@ -21,6 +21,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
+from app.core.verdicts import cache
 from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.equivalence import EquivalenceClasses
 from app.core.verdicts.evaluate import KnownVerdicts, current_entry, indexed, known, verdicts
@@ -82,6 +83,7 @@ def asking(name: str) -> Pod:
 
 
 BIG = 'device.attributes["gpu.example.com"].size == "big"'
+SERIAL = 'device.attributes["gpu.example.com"].serial'
 
 
 def test_nodes_that_look_the_same_are_searched_once() -> None:
@@ -540,3 +542,19 @@ def test_an_evaluation_is_used_again_only_while_the_state_is_the_same() -> None:
     assert newer is not evaluation
     assert newer.renewed(state) is newer
     assert newer.renewed(state.fork()) is not newer
+
+
+def test_all_kinds_of_claims_keep_a_bounded_number_of_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cache, "_MAX_TOGETHER", 100)
+    state, rules = cluster(), make_rules()
+    for name in NODES:
+        put(state, slice_of(name, device("d0", size="big", serial=name), generation=2))
+    verdict_cache = VerdictCache(state)
+    for number in range(30):
+        ask(state, verdict_cache, rules, f"p{number}", f'{BIG} && {SERIAL} != "x{number}"')
+        assert sum(entry.size for entry in verdict_cache._entries.values()) <= 100 + 2 * len(NODES)
+    before = verdict_cache.searches
+    ask(state, verdict_cache, rules, "p29", f'{BIG} && {SERIAL} != "x29"')
+    assert verdict_cache.searches == before, "the latest is kept"
