@@ -386,11 +386,12 @@ class Inventory:
             before=own.get,
         )
         try:
-            return self._joined(node, gather, slices, shared, more)
+            pools = self._joined(node, gather, slices, shared, more)
         except PoolError as error:
             return error
-        finally:
-            self._let_former_go(features)
+        # Not before that: a change in a pause makes another attempt necessary.
+        self._let_former_go(features)
+        return pools
 
     @staticmethod
     def _joined(
@@ -472,7 +473,8 @@ class Inventory:
             self._outdated += filter(None, self._pools.values())
             self._pools = {features: {} for features in self._pools}
             for features, shared in self._divided.items():
-                self._former[features] = list(shared.made.values())
+                if shared.made:
+                    self._former[features] = list(shared.made.values())
             self._divided.clear()
             self._last = None
             return

@@ -39,7 +39,7 @@ _MAX_SIGHTS = 32
 """Sets of attributes and drivers that distinguish nodes; keys for 5,000 nodes take about 1 MB each."""
 _MAX_CLASSES = 20_000
 _MAX_TOGETHER = 1_500_000
-"""Answers in all entries, some 250 MB: a tenant may have any number of kinds of claims, and all nodes differ."""
+"""Answers in all entries, some 250 MB: a tenant may have many kinds of claims, and all nodes may differ."""
 _ALIKE = 4096
 _EXPECTED = 4
 """Kinds of claims that nodes are prepared for: those that most templates and claims request."""

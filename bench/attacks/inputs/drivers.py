@@ -69,6 +69,21 @@ async def _many_drivers(service: Served) -> str:
     )
 
 
+@attack("3,000 pools for all nodes, of which one changes 10 times a second")
+async def _many_for_all(service: Served) -> str:
+    for index in range(3_000):
+        of_pool = {"name": f"a{index:05}"}
+        where = {"allNodes": True}
+        body = slice_of(f"all-{index:05}", "all.example.com", [{"name": "d"}], where, **of_pool)
+        await service.create(SLICES, body)
+    for generation in range(2, 102):
+        of_pool = {"name": "a00000", "generation": generation}
+        body = slice_of("all-00000", "all.example.com", [{"name": "d"}], {"allNodes": True}, **of_pool)
+        await service.cluster.put(f"{SLICES}/all-00000", content=orjson.dumps(body))
+        await asyncio.sleep(0.1)
+    return await all_asked(service, "/api/v1/overview", "/api/v1/pools?limit=5000", "/metrics")
+
+
 @attack("16 taints on each of 6,400 devices")
 async def _taints(service: Served) -> str:
     for index in range(100):

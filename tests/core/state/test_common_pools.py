@@ -2,6 +2,7 @@
 
 import random
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -9,6 +10,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_slice import PoolId
+from app.core.state import common_pools
 from app.core.state.pools import Generation, Pool, PoolError, gather_pools, newest_generation
 from app.core.state.state import State
 from app.core.verdicts.equivalence import EquivalenceClasses
@@ -218,3 +220,27 @@ def test_what_is_taken_of_a_common_pool_is_gone_through_once_with_pauses() -> No
     meter.measure(lambda: [classes.key(name) for name in state.nodes])
     assert meter.total < 100_000, "1,024 devices with 16 amounts each, once"
     assert meter.most < 20_000, meter.where
+
+
+def test_common_pools_that_have_not_changed_are_used_again() -> None:
+    state = with_many(4, 30)
+    before = {pool.id: ref(pool) for pool in state.inventory.pools("n0", Features())}
+    for generation in (2, 3):  # the second comes before anybody has looked
+        raw = shared("p0000", 0, "s.example.com")
+        raw["spec"]["pool"]["generation"] = generation
+        state.upsert(read(raw))
+        state.inventory.free_outdated()
+    after = state.inventory.pools("n0", Features())
+    changed = {pool.id.pool for pool in after if before[pool.id]() is not pool}
+    assert changed == {"p0000"}
+    assert len(after) > 10
+
+
+def test_nodes_that_have_little_in_common_share_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common_pools, "MAX_MADE", 2)
+    state = State()
+    for number in range(5):
+        state.upsert(read(node(f"n{number}", zone=f"z{number}")))
+        state.upsert(read(shared(f"p{number}", **selecting("zone", f"z{number}"))))
+    for number in range(5):
+        assert [pool.id.pool for pool in state.inventory.pools(f"n{number}", Features())] == [f"p{number}"]
