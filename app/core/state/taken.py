@@ -6,8 +6,10 @@ device, so that a double allocation is detected, and the device stays taken when
 releases it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from app.core.model.allocation import AllocatedDevice
 from app.core.model.resource_slice import PoolId
@@ -119,8 +121,11 @@ def release(
     """
     for pool_id, found in _by_pool(devices).items():
         change = _Change(taken[pool_id])
+        gone: dict[str, list[Holding]] = {}
         for device in found:
-            change.remove(device.device.device, _holding(claim, device, nominated=nominated))
+            gone.setdefault(device.device.device, []).append(_holding(claim, device, nominated=nominated))
+        for name, holdings in gone.items():
+            change.remove(name, claim, holdings)
         rest = change.made()
         if rest.holdings:
             taken[pool_id] = rest
@@ -149,55 +154,68 @@ class _Change:
         self._holdings[device] = (*self._holdings.get(device, ()), holding)
         if _is_share(holding):
             self._shared[device] = True
-            self._consume(device, holding, 1)
+            self._consume(device, holding)
         elif not holding.admin:
             self._whole[device] = True
 
-    def remove(self, device: str, holding: Holding) -> None:
-        """Raises: KeyError if it is not there."""
-        held = self._holdings[device]
-        # By the claim first: a device may have thousands of shares.
-        found = (at for at, item in enumerate(held) if item.claim == holding.claim and item == holding)
-        at = next(found, None)
-        if at is None:
-            raise KeyError(holding)
-        rest = held[:at] + held[at + 1 :]
+    def remove(self, device: str, claim: ClaimKey, gone: Sequence[Holding]) -> None:
+        """Of one claim, which may have dozens of shares among the thousands of a device. O(holders), once.
+
+        Raises: KeyError if one is not there.
+        """
+        left, rest = Counter(gone), list[Holding]()
+        for item in self._holdings[device]:
+            if item.claim == claim and left[item]:
+                left[item] -= 1
+            else:
+                rest.append(item)
+        if left.total():
+            raise KeyError(*+left)
         if rest:
-            self._holdings[device] = rest
+            self._holdings[device] = tuple(rest)
         else:
             del self._holdings[device]
-        if _is_share(holding):
+        shares = [item for item in gone if _is_share(item)]
+        if shares:
             self._shared[device] = any(map(_is_share, rest))
-            self._consume(device, holding, -1)
-        elif not holding.admin:
-            self._whole[device] = any(not item.admin and item.share_id is None for item in rest)
+            self._give_back(device, shares, rest)
+        if any(map(_is_whole, gone)):
+            self._whole[device] = any(map(_is_whole, rest))
 
     def made(self) -> PoolTaken:
         """The pool after the change."""
         whole, shared = _with(self._before.whole, self._whole), _with(self._before.shared, self._shared)
         return PoolTaken(self._holdings, whole, shared, self._capacity)
 
-    def _consume(self, device: str, holding: Holding, sign: int) -> None:
+    def _consume(self, device: str, holding: Holding) -> None:
         if not holding.consumed:
             return
         amounts = dict(self._capacity.get(device, ()))
         for name, nanos in holding.consumed:
-            amounts[name] = amounts.get(name, 0) + sign * nanos
-            if sign < 0 and not amounts[name] and not self._is_consumed(device, name):
-                del amounts[name]
+            amounts[name] = amounts.get(name, 0) + nanos
+        self._capacity[device] = amounts
+
+    def _give_back(self, device: str, shares: Iterable[Holding], rest: Iterable[Holding]) -> None:
+        """The reverse for some shares of a device, of which ``rest`` are left."""
+        amounts = dict(self._capacity.get(device, ()))
+        for name, nanos in chain.from_iterable(share.consumed for share in shares):
+            amounts[name] -= nanos
+        if not all(amounts.values()):
+            # A share may consume 0 of a capacity.
+            names = {name for item in rest if _is_share(item) for name, _ in item.consumed}
+            amounts = {name: nanos for name, nanos in amounts.items() if nanos or name in names}
         if amounts:
             self._capacity[device] = amounts
         else:
-            del self._capacity[device]
-
-    def _is_consumed(self, device: str, name: str) -> bool:
-        """Whether a share that is left consumes some, if only 0."""
-        left = self._holdings.get(device, ())
-        return any(_is_share(item) and any(name == key for key, _ in item.consumed) for item in left)
+            self._capacity.pop(device, None)
 
 
 def _is_share(holding: Holding) -> bool:
     return holding.share_id is not None and not holding.admin
+
+
+def _is_whole(holding: Holding) -> bool:
+    return holding.share_id is None and not holding.admin
 
 
 def _with(names: frozenset[str], changed: Mapping[str, bool]) -> frozenset[str]:

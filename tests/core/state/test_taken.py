@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -173,3 +174,26 @@ def test_whether_shares_exceed_a_device_costs_those_of_that_device() -> None:
     allocation = Allocation(devices=tuple(given[:32]))
     assert meter.measure(lambda: overdrawn(taken, [allocation], pools)) is False
     assert meter.total < 10_000
+
+
+def test_many_shares_of_a_device_are_given_back_in_one_pass_over_its_holders() -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    others = [share("x", f"{number}", 0) for number in range(2_000)]
+    take(taken, ("ns", "others"), others)
+    before = taken[POOL]
+    # Whether others consume some of it is known from all of them alone.
+    mine = [replace(item, consumed_capacity=(("only-mine", Quantity(0)),)) for item in others[:32]]
+    take(taken, ("ns", "mine"), mine)
+    meter = Meter()
+    meter.measure(lambda: release(taken, ("ns", "mine"), mine))
+    assert taken[POOL] == before
+    assert taken[POOL].capacity == {"x": {"memory": 0}}
+    assert 32 < meter.most < 5_000, meter.where
+
+
+def test_a_share_that_the_claim_does_not_hold_is_not_given_back() -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    take(taken, ("ns", "a"), [share("x", "1", 1)])
+    with pytest.raises(KeyError):
+        release(taken, ("ns", "a"), [share("x", "1", 1), share("x", "1", 1)])
+    assert taken[POOL].capacity == {"x": {"memory": 1}}
