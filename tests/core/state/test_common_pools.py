@@ -97,7 +97,8 @@ def random_slice(rng: random.Random, number: int) -> Any:
 @pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.37"])
 @pytest.mark.parametrize("seed", range(6))
 def test_each_node_sees_what_it_would_see_alone(version: str, seed: int) -> None:
-    rng, features, state = random.Random(seed), Features.of(version_named(version)), State()  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311 - repeatable
+    features, state = Features.of(version_named(version)), State()
     for number in range(6):
         state.upsert(read(node(f"n{number}", zone="abc"[number % 3])))
     for number in range(120):
