@@ -28,6 +28,7 @@ from app.event_loop.backlog import Backlog
 from app.event_loop.shares import Shares
 from app.event_loop.time_slice import Clock, Deadline, TimeSlice
 from app.event_loop.turns import Turns
+from app.event_loop.wide_changes import WideChanges
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 
@@ -107,6 +108,7 @@ class Service:
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     overview_history: OverviewHistory = field(default_factory=OverviewHistory)
     observed: Overview | None = None
+    wide_changes: WideChanges = field(default_factory=WideChanges)
     verdict_cache: VerdictCache = field(init=False)
     overviews: Overviews = field(init=False)
     places: Places = field(init=False)

@@ -28,6 +28,7 @@ from app.cluster.informers.informer import Event, InformerSettings
 from app.core.state.state import State
 from app.core.versions.cluster_version import ClusterVersion
 from app.event_loop.time_slice import Clock, TimeSlice
+from app.event_loop.wide_changes import WideChanges
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
@@ -185,7 +186,10 @@ def _build(
     if leases is not None:
         deciding = Deciding(settings, client, served.resource_claim, state, rules, history=history)
         feed = deciding.feed(released)
-    informers = _informers(settings, client, served, feed, lambda: state.writes)
+    wide_changes = WideChanges()
+    informers = _informers(
+        settings, client, served, feed, mark=lambda: state.writes, wide_changes=wide_changes
+    )
     checks: dict[str, Check] = {"shutdown": shutdown.check, "informers": lambda: _unsynced(informers)}
     decider = None
     if deciding is not None and leases is not None:
@@ -209,6 +213,7 @@ def _build(
         reviewer=TokenReviewer(client, time.monotonic, settings.token_audiences) if tokens else None,
         history=history,
         cluster=replace(facts, age=informers.silence_seconds),
+        wide_changes=wide_changes,
         kubernetes=kubernetes,
     )
     for source in collectors.of_cluster(service, informers):
@@ -217,14 +222,20 @@ def _build(
 
 
 def _informers(
-    settings: Settings, client: ApiClient, served: Served, feed: Feed, mark: Callable[[], int]
+    settings: Settings,
+    client: ApiClient,
+    served: Served,
+    feed: Feed,
+    *,
+    mark: Callable[[], int],
+    wide_changes: WideChanges,
 ) -> InformerGroup:
     budgets = (BUDGET,) if settings.preemption != "off" else ()
     return InformerGroup(
         client,
         (NODE, POD, *budgets, *served.resources()),
         feed.handle,
-        prepare=in_slices(feed),
+        prepare=in_slices(feed, wide_changes),
         settings=InformerSettings(
             page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
         ),
@@ -232,11 +243,11 @@ def _informers(
     )
 
 
-def in_slices(feed: Feed, clock: Clock = time.monotonic) -> Preparation:
+def in_slices(feed: Feed, wide_changes: WideChanges, clock: Clock = time.monotonic) -> Preparation:
     """Reads objects that may be large, or many, in slices of the event loop's time.
 
     Events of one kind share a slice with what was done about the ones before: hundreds may arrive at once,
-    and a slice of a pool that many nodes see takes milliseconds to apply.
+    and a slice of a pool that many nodes see takes milliseconds to apply. Such a slice waits for filters.
     """
     slices: dict[str, TimeSlice] = {}
 
@@ -245,6 +256,8 @@ def in_slices(feed: Feed, clock: Clock = time.monotonic) -> Preparation:
             slices[kind] = TimeSlice(clock)
         await slices[kind].yield_if_due()
         await slices[kind].run(lambda: feed.read_ahead(kind, event))
+        if feed.is_wide(kind, event):
+            await wide_changes.wait()
 
     return prepare
 

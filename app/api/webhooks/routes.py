@@ -91,10 +91,11 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     if bound_to is not None:
         return json_response(_being_bound(args, bound_to))
     first_look = decider.nominated_looks.is_first(pod, args.names)
-    answered = await _answered_for_gang(service, args, pod, first_look=first_look)
-    if answered is not None:
-        return answered
-    return await _answered_alone(service, args, pod, first_look=first_look)
+    with service.wide_changes:
+        answered = await _answered_for_gang(service, args, pod, first_look=first_look)
+        if answered is not None:
+            return answered
+        return await _answered_alone(service, args, pod, first_look=first_look)
 
 
 async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first_look: bool) -> Response:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.decision import ClaimAllocation, Refused, amounts_of, decide_on
@@ -17,16 +19,21 @@ _TOO_LATE = "allocating its devices timed out; the next attempt continues from h
 async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds: float) -> Decision:
     """Returns a decision on the state at the time of return.
 
-    If other tasks ran during the computation, it computes again without a pause: by then the slow part,
-    the selectors, is cached.
+    If the state changed during the computation, it computes again without a pause: by then the slow part,
+    the selectors, is cached. If even that takes too long for one step, all begins again, until the time ends.
     """
     clock = asyncio.get_running_loop().time
-    revision = state.revision
-    try:
-        decision = await TimeSlice(clock).run(decide, Deadline(clock, seconds).expired)
-        return decision if revision == state.revision else at_once(clock, decide)
-    except InterruptedWorkError:
-        return Refused(_TOO_LATE)
+    deadline = Deadline(clock, seconds)
+    while True:
+        revision = state.revision
+        try:
+            decision = await TimeSlice(clock).run(decide, deadline.expired)
+        except InterruptedWorkError:
+            return Refused(_TOO_LATE)
+        if revision == state.revision:
+            return decision
+        with suppress(InterruptedWorkError):
+            return at_once(clock, decide)
 
 
 @dataclass(slots=True)
@@ -70,22 +77,28 @@ async def decide_on_nodes(
     """
     nodes = tuple(nodes)
     clock = asyncio.get_running_loop().time
-    revision, found = state.revision, DecidedNodes()
+    deadline = Deadline(clock, seconds)
 
     def work(found: DecidedNodes) -> None:
         found.find(evaluation.renewed(state), nodes, number)
 
-    try:
-        await TimeSlice(clock).run(lambda: work(found), Deadline(clock, seconds).expired)
-    except InterruptedWorkError:
-        if not found.fitting:
-            return DecidedNodes(refused=dict.fromkeys(nodes, _TOO_LATE))
-    if revision == state.revision:
-        return found
-    found = DecidedNodes()
-    try:
-        at_once(clock, lambda: work(found))
-    except InterruptedWorkError:
-        late = (node for node in nodes if node not in found.fitting)
-        found.refused = dict.fromkeys(late, _TOO_LATE) | found.refused
-    return found
+    while True:
+        revision, found, is_late = state.revision, DecidedNodes(), False
+        try:
+            await TimeSlice(clock).run(partial(work, found), deadline.expired)
+        except InterruptedWorkError:
+            if not found.fitting:
+                return DecidedNodes(refused=dict.fromkeys(nodes, _TOO_LATE))
+            is_late = True
+        if revision == state.revision:
+            return found
+        found = DecidedNodes()
+        try:
+            at_once(clock, partial(work, found))
+        except InterruptedWorkError:
+            if is_late or found.fitting:
+                late = (node for node in nodes if node not in found.fitting)
+                found.refused = dict.fromkeys(late, _TOO_LATE) | found.refused
+                return found
+        else:
+            return found

@@ -97,6 +97,15 @@ class Feed:
         if isinstance(event, Replaced) and kind != "DeviceTaintRule":
             self._replace_in_parts(kind, event, self._lists[kind])
 
+    def is_wide(self, kind: str, event: Event) -> bool:
+        """Whether an event of a slice changes what all nodes have. A list is applied in parts. O(1)."""
+        if kind != "ResourceSlice" or isinstance(event, Replaced):
+            return False
+        spec, pool = event.object.get("spec"), _pool(event.object)
+        if pool is None or not isinstance(spec, Mapping):
+            return False
+        return not spec.get("nodeName") or self._state.inventory.is_seen_by_all(pool)
+
     def handle(self, kind: str, event: Event) -> None:
         """Applies one event, in one step, unless ``read_ahead`` has.
 

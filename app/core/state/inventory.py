@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
+from weakref import WeakSet
 
 from app.core.model.device_class import DeviceClass
 from app.core.model.device_taint_rule import DeviceTaintRule
@@ -90,8 +91,9 @@ class Inventory:
         self._pools: dict[Features, _Kept] = {}
         self._generations: dict[PoolId, dict[Features, Generation]] = {}
         self._alike: dict[PoolId, dict[Features, SharedPools]] = {}
-        # Pools of single nodes: when one of a node's pools has changed, the others are as they were.
+        # Pools as a node had them: when one of a node's pools has changed, the others are as they were.
         self._own: dict[Features, dict[PoolId, Pool]] = {}
+        self._kept_common = WeakSet[CommonPools]()
         self._sizes = PoolGenerations()
         self._seeing = PoolViewers()
         self._divided: dict[Features, SharedSlices] = {}
@@ -334,6 +336,9 @@ class Inventory:
         for pool in [pool for _, pool in pools.own] if isinstance(pools, NodePools) else pools:
             if pool.seen and pool.seen[0].node_name:
                 own[pool.id] = pool
+        if isinstance(pools, NodePools) and pools.common not in self._kept_common:
+            self._kept_common.add(pools.common)
+            own.update((pool.id, pool) for pool in pools.common.pools if pool.seen)
 
     def _is_kept(self, features: Features, node_name: str, begun: _Gathering) -> bool:
         return self._pools.get(features, {}).get(node_name) is begun
@@ -373,7 +378,11 @@ class Inventory:
         def alike(pool: PoolId) -> SharedPools:
             if not is_current():
                 raise _OutdatedError
-            return self._alike.setdefault(pool, {}).setdefault(features, SharedPools())
+            by_features = self._alike.setdefault(pool, {})
+            found = by_features.get(features)
+            if found is None:
+                found = by_features[features] = SharedPools()
+            return found
 
         own = self._own.setdefault(features, {})
         gather = partial(
@@ -427,7 +436,7 @@ class Inventory:
             return found
         every = tuple([published[name] for name in self._shared])
         of_some_node = {slice_.pool_id for slice_ in paced(every) if slice_.per_device_node_selection}
-        of_some_node |= set(filter(self._is_of_some_node, {slice_.pool_id for slice_ in paced(every)}))
+        of_some_node |= {pool for slice_ in paced(every) if self._seeing.has_own(pool := slice_.pool_id)}
         common, rest = list[ResourceSlice](), list[ResourceSlice]()
         for slice_ in paced(every):
             (rest if slice_.pool_id in of_some_node else common).append(slice_)
@@ -446,9 +455,9 @@ class Inventory:
         """Frees the common pools from before the last change; what has not changed is in the new ones."""
         self._outdated += [list(common.pools) for common in self._former.pop(features, ())]
 
-    def _is_of_some_node(self, pool: PoolId) -> bool:
-        """Whether one of the slices of a pool belongs to a single node."""
-        return any(name not in self._shared for name in paced(self._by_pool.get(pool, ())))
+    def is_seen_by_all(self, pool: PoolId) -> bool:
+        """Whether all nodes may see a pool, or so many that they are not distinguished. O(1)."""
+        return self._viewers(pool) is None
 
     def note_taken(self, pool: PoolId) -> None:
         """Logs that the taken devices of a pool have changed."""

@@ -39,6 +39,10 @@ class PoolViewers:
         """Takes back ``put``."""
         self._add(slice_, -1)
 
+    def has_own(self, pool: PoolId) -> bool:
+        """Whether one of the slices of a pool belongs to a single node. O(1)."""
+        return pool in self._nodes
+
     def of(self, pool: PoolId, known: Iterable[Features]) -> set[str] | None:
         """The nodes that see a pool with any of these features; None: all of them may. O(MAX_VIEWERS).
 

@@ -199,11 +199,14 @@ def gather_pools(
         if not _ignored(candidate, features) and _relevant(candidate, node, features, selected):
             _add(found, candidate)
     each = paced(found.items(), _FIELDS)
-    views = [view for id_, seen in each if (view := _view(id_, seen, newest, features, size))]
+    known = {id_: pool for id_, seen in each if before and (pool := before(id_)) and _is_of(pool, seen)}
+    each = paced(found.items(), _FIELDS)
+    views = [
+        view for id_, seen in each if id_ not in known and (view := _view(id_, seen, newest, features, size))
+    ]
     shared = [None if alike is None or view.is_of_one_node else alike(view.id) for view in paced(views)]
-    known = [None if before is None or not view.is_of_one_node else before(view.id) for view in paced(views)]
-    pools = [_pool(*each, features) for each in zip(views, shared, known, strict=True)]
-    return tuple(sorted(pools, key=search_order))
+    pools = [_pool(*each, features) for each in zip(views, shared, strict=True)]
+    return tuple(sorted((*known.values(), *pools), key=search_order))
 
 
 def search_order(pool: Pool) -> tuple[bool, str, str]:
@@ -307,11 +310,14 @@ def _view(
     return _View(id_, seen, generation, incomplete=len(generation.slices) != expected)
 
 
-def _pool(view: _View, shared: SharedPools | None, known: Pool | None, features: Features) -> Pool:
+def _is_of(pool: Pool, seen: Sequence[ResourceSlice]) -> bool:
+    """Whether a pool is made from these slices."""
+    return len(pool.seen) == len(seen) and all(map(is_, pool.seen, seen))
+
+
+def _pool(view: _View, shared: SharedPools | None, features: Features) -> Pool:
     if view.incomplete:
         return Pool(view.id, incomplete=True)
-    if known is not None and len(known.seen) == len(view.seen) and all(map(is_, known.seen, view.seen)):
-        return known
     if shared is None:
         return _made(view, features)
     return shared.made(view.seen, lambda: _made(view, features))

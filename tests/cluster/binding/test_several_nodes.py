@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cluster.binding.deciding import decide_on_nodes
+from app.cluster.binding.deciding import Decision, decide_on_nodes, decide_unchanged
 from app.cluster.binding.reservations import DEFAULT_SECONDS
 from app.cluster.informers.informer import Deleted, Upserted
 from app.core.json_object import JsonObject
@@ -301,3 +301,49 @@ async def test_a_decision_that_takes_too_long_is_for_the_nodes_before(
     found = await decide_on_nodes(kept.state, evaluation, nodes, number=2, seconds=5.0)
     assert list(found.fitting) == fitting
     assert sorted(name for name, text in found.refused.items() if "timed out" in text) == late
+
+
+class TooLongForOneStep(PodEvaluation):
+    """The state changes in the first attempt, and the one without a pause takes too long."""
+
+    attempts = 0
+
+    def answer(self, name: str) -> NodeResult:
+        TooLongForOneStep.attempts += 1
+        match TooLongForOneStep.attempts:
+            case 1:
+                self.state.delete("Node", ("", "n2"))
+            case 2:
+                raise InterruptedWorkError("too long for one step")
+        return super().answer(name)
+
+    def renewed(self, state: State) -> PodEvaluation:
+        return TooLongForOneStep(state, self.pod, self.rules)
+
+
+@in_virtual_time
+async def test_a_decision_begins_again_with_pauses_if_it_takes_too_long_without() -> None:
+    kept = a_and_b(devices=(1, 1, 1))
+    TooLongForOneStep.attempts = 0
+    evaluation = TooLongForOneStep(kept.state, kept.pod("a"), Rules(SelectorCache(), lambda: "s"))
+    found = await decide_on_nodes(kept.state, evaluation, ["n1"], number=1, seconds=5.0)
+    assert (list(found.fitting), found.refused) == (["n1"], {})
+    assert TooLongForOneStep.attempts == 3
+
+
+@in_virtual_time
+async def test_so_does_the_decision_of_a_bind() -> None:
+    kept = a_and_b(devices=(1, 1, 1))
+    attempts = 0
+
+    def decide() -> Decision:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            kept.state.delete("Node", ("", "n2"))
+        if attempts == 2:
+            raise InterruptedWorkError("too long for one step")
+        return ()
+
+    assert await decide_unchanged(kept.state, decide, seconds=5.0) == ()
+    assert attempts == 3
