@@ -5,12 +5,17 @@ request rejects them by their driver alone, so that they change neither verdict 
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from app.core.allocator.matching import Matcher
 from app.core.model.features import Features
 from app.core.pauses import paced
 from app.core.selectors.accepted_drivers import AcceptedDrivers
+from app.core.state.common_pools import CommonPools, NodePools
 from app.core.state.pools import Pool
+
+MAX_ACCEPTED = 8
+"""Sets of drivers by which the same common pools are kept apart: each is O(pools)."""
 
 
 def drivers_of(matchers: Sequence[Matcher]) -> AcceptedDrivers:
@@ -41,7 +46,32 @@ def rejects(drivers: AcceptedDrivers, pool: Pool, features: Features) -> bool:
 
 
 def without_rejected(pools: Sequence[Pool], drivers: AcceptedDrivers, features: Features) -> Sequence[Pool]:
-    """The pools that can change a verdict. O(pools), and O(slices) of those that are left out."""
+    """The pools that can change a verdict, in order.
+
+    O(pools), and O(slices) of those that are left out; of common pools once for all nodes that have them.
+    """
     if drivers is None:
         return pools
-    return [pool for pool in paced(pools) if not rejects(drivers, pool, features)]
+    if not isinstance(pools, NodePools):
+        return [pool for pool in paced(pools) if not rejects(drivers, pool, features)]
+    placed = [(place, 0, pool) for place, pool in paced(pools.own) if not rejects(drivers, pool, features)]
+    for place, pool in _of_common(pools.common, drivers, features):
+        placed.append((place, 1, pool))  # behind those of the node that are before it
+    placed.sort(key=itemgetter(0, 1))
+    return [pool for _, _, pool in placed]
+
+
+def _of_common(pools: CommonPools, drivers: frozenset[str], features: Features) -> Sequence[tuple[int, Pool]]:
+    """The common pools that are not left out, with their places."""
+    known, key = pools.accepted, (drivers, features.device_binding_and_status)
+    found = known.get(key)
+    if found is None:
+        found = tuple(
+            (place, pool)
+            for place, pool in paced(list(enumerate(pools.pools)))
+            if not rejects(drivers, pool, features)
+        )
+        if len(known) >= MAX_ACCEPTED:
+            known.clear()
+        known[key] = found
+    return found

@@ -4,8 +4,9 @@ Without that, each node would go through all slices that belong to no single nod
 """
 
 from bisect import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from weakref import WeakValueDictionary
 
 from app.core.model.node import Node
@@ -20,11 +21,18 @@ _FEW = 64
 """Selectors that are kept beside twice as many as are in use."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, eq=False)
 class CommonPools:
     """Pools in the order of the search. By identity, so that what is derived from them can be kept."""
 
     pools: tuple[Pool, ...]
+    accepted: dict[Hashable, tuple[tuple[int, Pool], ...]] = field(default_factory=dict)
+    """What a search reads of them, with their places: see ``without_rejected``."""
+
+    @cached_property
+    def order(self) -> Sequence[tuple[bool, str, str]]:
+        """The key of each pool in the order of the search. O(pools), once."""
+        return [search_order(pool) for pool in self.pools]
 
 
 class NodePools(tuple[Pool, ...]):
@@ -39,7 +47,7 @@ class NodePools(tuple[Pool, ...]):
     @classmethod
     def joined(cls, common: CommonPools, own: Sequence[Pool]) -> "NodePools":
         """Of pools in order. O(own pools * log(common ones)), and a copy of the references."""
-        placed = tuple([(bisect(common.pools, search_order(pool), key=search_order), pool) for pool in own])
+        placed = tuple([(bisect(common.order, search_order(pool)), pool) for pool in own])
         every: list[Pool] = []
         done = 0
         for at, pool in placed:

@@ -6,6 +6,7 @@ from weakref import ref
 
 import pytest
 
+from app.core.allocator.other_drivers import without_rejected
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject, parse
@@ -112,7 +113,11 @@ def test_each_node_sees_what_it_would_see_alone(version: str, seed: int) -> None
         copied = state.fork()
         for name, target in state.nodes.items():
             expected = seen(alone(state, target, features))
-            assert seen(state.inventory.pools(name, features)) == expected
+            pools = state.inventory.pools(name, features)
+            assert seen(pools) == expected
+            for drivers in (frozenset({DRIVER}), frozenset({"a.example.com", "z.example.com"})):
+                kept = without_rejected(pools, drivers, features)
+                assert kept == without_rejected(tuple(pools), drivers, features)
             assert seen(copied.inventory.pools(name, features)) == expected
 
 
@@ -257,3 +262,15 @@ def test_nodes_that_have_little_in_common_share_nothing(monkeypatch: pytest.Monk
         state.upsert(read(shared(f"p{number}", **selecting("zone", f"z{number}"))))
     for number in range(5):
         assert [pool.id.pool for pool in state.inventory.pools(f"n{number}", Features())] == [f"p{number}"]
+
+
+def test_common_pools_of_other_drivers_are_left_out_once_for_all_nodes() -> None:
+    state, drivers = with_many(4, 600), frozenset({DRIVER})
+    of_nodes = [state.inventory.pools(f"n{number}", Features()) for number in (0, 2)]
+    meters = [Meter(), Meter()]
+    for meter, pools in zip(meters, of_nodes, strict=True):
+        kept = meter.measure(lambda pools=pools: without_rejected(pools, drivers, Features()))
+        assert [pool.id.driver for pool in kept] == [DRIVER]
+        assert len(pools) == 401
+    assert meters[0].total > 400
+    assert meters[1].total < 50
