@@ -456,7 +456,7 @@ class Inventory:
         self._outdated += [list(common.pools) for common in self._former.pop(features, ())]
 
     def is_seen_by_all(self, pool: PoolId) -> bool:
-        """Whether all nodes may see a pool, or so many that they are not distinguished. O(1)."""
+        """Whether all nodes may see a pool, or more than are distinguished. O(1)."""
         return self._viewers(pool) is None
 
     def note_taken(self, pool: PoolId) -> None:
