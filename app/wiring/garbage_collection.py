@@ -15,6 +15,8 @@ _LOOK_SECONDS = 10.0
 _LOOKS = 30
 _GROWTH = 3
 """Times as many objects as the last time, for 5 minutes: no dry run takes that long, and a leak stays."""
+_LEAST_BLOCKS = 8_000_000
+"""Of memory, some 1 GB, half of the chart's limit: with less, a leak does no harm, and a collection would."""
 
 
 def keep_inventory() -> None:
@@ -40,20 +42,21 @@ def _exclude_survivors(phase: str, info: dict[str, Any]) -> None:
 
 
 async def collect_after_growth() -> None:
-    """Runs until canceled: goes through all objects once when there are three times as many as the last time.
+    """Runs until canceled: goes through all objects of a large process once when it has grown to three times
+    its size.
 
     Objects that were excluded while in use, and are now a cycle that nothing refers to, stay otherwise. The
     program makes no such cycles (tests/wiring/test_garbage_collection.py); a library may. This holds the loop
-    for 0.2 s at 40,000 devices, and a second time only when the process is three times as large once more.
+    for one or two seconds, and again only when the process is three times as large once more.
     """
-    most = sys.getallocatedblocks() * _GROWTH
+    most = max(sys.getallocatedblocks() * _GROWTH, _LEAST_BLOCKS)
     looks = 0
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         looks = looks + 1 if sys.getallocatedblocks() > most else 0
         if looks == _LOOKS:
             collect_all()
-            most, looks = sys.getallocatedblocks() * _GROWTH, 0
+            most, looks = max(sys.getallocatedblocks() * _GROWTH, _LEAST_BLOCKS), 0
 
 
 def collect_all() -> int:

@@ -72,7 +72,7 @@ class Blocks:
     """What the interpreter has allocated, as the test says."""
 
     def __init__(self) -> None:
-        self.count = 100
+        self.count = 4_000_000
         self.looks = 0
 
     def __call__(self) -> int:
@@ -97,16 +97,27 @@ def test_all_objects_are_gone_through_once_when_there_are_much_more_for_long(
     async def scene() -> None:
         task = asyncio.create_task(garbage_collection.collect_after_growth())
         await looked(4)
-        for count in (290, 310, 250):  # a dry run
+        for count in (11_000_000, 13_000_000, 10_000_000):  # a dry run
             blocks.count = count
             await looked(3)
         assert not rounds
-        blocks.count = 310
+        blocks.count = 13_000_000
         await looked(20)
-        assert rounds == [310], "once: that is its size now"
-        blocks.count = 1000
+        assert rounds == [13_000_000], "once: that is its size now"
+        blocks.count = 40_000_000
         await looked(20)
-        assert rounds == [310, 1000]
+        assert rounds == [13_000_000, 40_000_000]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        blocks.count = 100_000
+        task = asyncio.create_task(garbage_collection.collect_after_growth())
+        await looked(4)
+        blocks.count = 7_000_000
+        await looked(20)
+        assert len(rounds) == 2, "a small process has time until it is a large one"
+        blocks.count = 9_000_000
+        await looked(20)
+        assert len(rounds) == 3
         task.cancel()
 
     asyncio.run(scene())
