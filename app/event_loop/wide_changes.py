@@ -32,6 +32,10 @@ class WideChanges:
         if not self._filters:
             self._quiet.set()
 
+    def is_filtering(self) -> bool:
+        """Whether a filter is in progress."""
+        return self._filters > 0
+
     async def wait(self) -> None:
         """Returns when the next change may be made: at once if no filter is in progress."""
         clock = asyncio.get_running_loop().time

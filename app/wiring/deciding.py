@@ -43,6 +43,7 @@ class Deciding:
         client: one that the fence does not hold back; the parts write with a guarded one.
         claims: how the cluster serves ResourceClaims.
         history: receives the results of preemptions.
+        urgent: whether filters are in progress.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class Deciding:
         rules: Rules,
         *,
         history: History,
+        urgent: Callable[[], bool],
     ) -> None:
         self._settings, self._client, self._state, self._rules = settings, client, state, rules
         self._fence = fence_of(settings)
         writes = client.guarded(self._fence)
         writer = EventWriter(writes, socket.gethostname(), now)
-        self._requeuer = Requeuer(writes, state, rules, gang_labels=settings.gang_labels)
+        self._requeuer = Requeuer(writes, state, rules, gang_labels=settings.gang_labels, urgent=urgent)
         self._undelivered_claims = UndeliveredClaims(client, claims, state)
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)

@@ -181,12 +181,19 @@ def _build(
     state.group_members.group_by(settings.gang_labels)
     rules = replace(rules_of(settings, kubernetes), groups_known=served.pod_group is not None)
     state.usage.count_overhead(by_container=rules.features.version.overhead_by_container)
-    released = hold_times(metrics)
+    released, wide_changes = hold_times(metrics), WideChanges()
     deciding, feed = None, Feed(state, released=released)
     if leases is not None:
-        deciding = Deciding(settings, client, served.resource_claim, state, rules, history=history)
+        deciding = Deciding(
+            settings,
+            client,
+            served.resource_claim,
+            state,
+            rules,
+            history=history,
+            urgent=wide_changes.is_filtering,
+        )
         feed = deciding.feed(released)
-    wide_changes = WideChanges()
     informers = _informers(
         settings, client, served, feed, mark=lambda: state.writes, wide_changes=wide_changes
     )

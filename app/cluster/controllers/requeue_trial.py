@@ -3,8 +3,9 @@ another.
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +19,10 @@ from app.core.placement.rules import Rules
 from app.core.state.nominations import Nomination
 from app.core.state.state import State
 from app.core.state.usage import Usage
-from app.event_loop.time_slice import Deadline, TimeSlice
+from app.event_loop.time_slice import Clock, TimeSlice
 
 _MAX_SECONDS = 1.0
-"""Time limit for one Pod: without a node in that time, it is not requeued. Some searches take for ever."""
+"""CPU time for one Pod: without a node in that time, it is not requeued. Some searches take for ever."""
 _NODE_SECONDS = 0.001
 """What is added for each node: on the first search of a trial, 5,000 nodes of 8 devices take a second."""
 _ALIKE = 16
@@ -31,12 +32,25 @@ _ALIKE = 16
 class RequeueTrial:
     """One pass over refused Pods. Other tasks run meanwhile; later changes are for the next pass.
 
+    ``cpu_seconds`` is what it has taken so far.
+
     Args:
         state: copied, O(nodes + claims).
         rules: also checks nodes as kube-scheduler does.
+        urgent: whether other work comes first, within bounds: see ``TimeSlice``. ``cpu_clock``: see there.
     """
 
-    def __init__(self, state: State, rules: Rules) -> None:
+    def __init__(
+        self,
+        state: State,
+        rules: Rules,
+        urgent: Callable[[], bool] = lambda: False,
+        *,
+        cpu_clock: Clock = time.thread_time,
+    ) -> None:
+        self.cpu_seconds = 0.0
+        self._urgent = urgent
+        self._cpu_clock = cpu_clock
         self.position = state.inventory.changes.position
         self._changes = state.inventory.changes.fork()
         self._state = state.fork()
@@ -77,7 +91,7 @@ class RequeueTrial:
             _ = evaluation.refusal  # plans the claims
             return evaluation
 
-        return await TimeSlice(asyncio.get_running_loop().time).run_short(prepared)
+        return await self._time_slice().run(prepared)
 
     def _count_holds(self, pod: Pod) -> None:
         """Makes the holds count that the Pod may not pass over. Cost: each counts once in a trial."""
@@ -99,7 +113,7 @@ class RequeueTrial:
         kind = None if self._own is not None else _kind(evaluation)
         if kind is not None and any(like == kind and tried is nodes for like, tried in self._hopeless):
             return None
-        answer = await _search(evaluation, nodes) or await self._search_by_eviction(evaluation, nodes)
+        answer = await self._search(evaluation, nodes) or await self._search_by_eviction(evaluation, nodes)
         if answer is None:
             if kind is not None:
                 self._hopeless.append((kind, nodes))
@@ -121,16 +135,35 @@ class RequeueTrial:
         if pod.never_preempts:
             return None
         if pod.priority not in self._lasting:
-            time_slice = TimeSlice(asyncio.get_running_loop().time)
-            self._lasting = {pod.priority: await time_slice.run(lambda: usage.from_priority(pod.priority))}
+            lasting = await self._time_slice().run(lambda: usage.from_priority(pod.priority))
+            self._lasting = {pod.priority: lasting}
         lasting = self._lasting[pod.priority]
         if lasting is None:
             return None
         self._state.usage = lasting
         try:
-            return await _search(evaluation, nodes)
+            return await self._search(evaluation, nodes)
         finally:
             self._state.usage = usage
+
+    async def _search(self, evaluation: PodEvaluation, nodes: Collection[str]) -> NodeResult | None:
+        fitting = (answer for answer in evaluation.answers(nodes) if answer.verdict == "fits")
+        seconds = _MAX_SECONDS + _NODE_SECONDS * len(nodes)
+        # Not the time that filters take meanwhile.
+        time_slice = self._time_slice()
+        try:
+            return await time_slice.run(
+                lambda: next(fitting, None), lambda: time_slice.cpu_seconds >= seconds
+            )
+        except InterruptedWorkError:
+            return None
+
+    def _time_slice(self) -> TimeSlice:
+        clock = asyncio.get_running_loop().time
+        return TimeSlice(clock, urgent=self._urgent, held=self._count, cpu_clock=self._cpu_clock)
+
+    def _count(self, seconds: float) -> None:
+        self.cpu_seconds += seconds
 
 
 def _kind(evaluation: PodEvaluation) -> tuple[Pod, tuple[object, ...]] | None:
@@ -139,13 +172,3 @@ def _kind(evaluation: PodEvaluation) -> tuple[Pod, tuple[object, ...]] | None:
         return None
     pod = replace(evaluation.pod, meta=Meta(""), claims=(), claim_statuses={}, started=None)
     return pod, tuple(claim.spec for claim in evaluation.missing)
-
-
-async def _search(evaluation: PodEvaluation, nodes: Collection[str]) -> NodeResult | None:
-    clock = asyncio.get_running_loop().time
-    fitting = (answer for answer in evaluation.answers(nodes) if answer.verdict == "fits")
-    deadline = Deadline(clock, _MAX_SECONDS + _NODE_SECONDS * len(nodes))
-    try:
-        return await TimeSlice(clock).run(lambda: next(fitting, None), deadline.expired)
-    except InterruptedWorkError:
-        return None

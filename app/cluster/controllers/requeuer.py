@@ -14,7 +14,8 @@ come back, the others are tried without it.
 import asyncio
 import logging
 import math
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from app.cluster.client.client import ApiClient
@@ -35,7 +36,7 @@ from app.core.pauses import FEW, paced
 from app.core.placement.rules import Rules
 from app.core.state.group_members import GroupKey, group_of, labelled_group
 from app.core.state.state import Key, State
-from app.event_loop.time_slice import TimeSlice
+from app.event_loop.time_slice import Clock, TimeSlice
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class WakerSettings:
     """Delay after a failed write to the API server."""
 
     rest: float = 2.0
-    """Pause after a pass, as a multiple of its CPU time."""
+    """Pause after a pass, as a multiple of the CPU time of its trial."""
 
     back_seconds: float = 15.0
     """Time that a requeued Pod has until its filter: kube-scheduler backs off for up to 10 s."""
@@ -77,6 +78,8 @@ class Requeuer:
         client: with permission to patch Pods.
         rules: those of the webhooks.
         gang_labels: labels and annotations that group Pods that run together or not at all.
+        urgent: whether filters are in progress, which come first.
+        cpu_clock: CPU seconds of this thread.
     """
 
     def __init__(
@@ -87,7 +90,11 @@ class Requeuer:
         *,
         gang_labels: Sequence[str] = (),
         settings: WakerSettings | None = None,
+        urgent: Callable[[], bool] = lambda: False,
+        cpu_clock: Clock = time.thread_time,
     ) -> None:
+        self._urgent = urgent
+        self._cpu_clock = cpu_clock
         self._client = client
         self._state = state
         self._rules = rules
@@ -98,7 +105,6 @@ class Requeuer:
         self._smaller: set[GroupKey] = set()
         self._due = math.inf
         self._event = asyncio.Event()
-        self._searched = 0.0
         self.requeued = 0
         self.looked_at = 0
 
@@ -167,11 +173,11 @@ class Requeuer:
         while True:
             await self._until_due()
             self._due = math.inf
-            self._searched = 0.0
-            await self._look()
+            trial = await self._look()
             if (due := self._requeued.due) is not None:
                 self._look_in(max(0.0, due - _now()))
-            await asyncio.sleep(self._settings.rest * self._searched)
+            if trial is not None:
+                await asyncio.sleep(self._settings.rest * trial.cpu_seconds)
 
     def _look_in(self, seconds: float) -> None:
         due = _now() + seconds
@@ -188,19 +194,19 @@ class Requeuer:
             except TimeoutError:
                 return
 
-    async def _look(self) -> None:
-        """Tries the Pods with a relevant change, and requeues those that fit.
+    async def _look(self) -> RequeueTrial | None:
+        """Tries the Pods with a relevant change, if there are any, and requeues those that fit.
 
         All others are not tried again before the next change.
         """
-        time_slice = TimeSlice(_now)
+        time_slice = TimeSlice(_now, urgent=self._urgent)
         for late in self._requeued.end_late(_now()):
             self._refused.take_back(late)
         left_out = self._requeued.take_left_out()
         waiting = await time_slice.run(lambda: self._waiting(left_out))
         if not waiting:
-            return
-        trial = RequeueTrial(self._state, self._rules)
+            return None
+        trial = RequeueTrial(self._state, self._rules, self._urgent, cpu_clock=self._cpu_clock)
         helpless: list[tuple[RefusedPod, int]] = []
         for refused, pod in waiting:
             # Each of thousands of Pods may take less than a slice, and so not wait at all.
@@ -214,10 +220,11 @@ class Requeuer:
                 # Deleted without an event, or never in the state: the other Pods were tried without its
                 # device.
                 self._look_in(self._settings.gather_seconds)
-                return
+                return trial
             await asyncio.sleep(1 / self._settings.wakes_per_second)
         if not self._requeued.disappointed:
             await time_slice.run(lambda: self._not_helped(helpless, trial.position))
+        return trial
 
     def _waiting(self, left_out: Sequence[RefusedPod]) -> list[tuple[RefusedPod, Pod]]:
         for before in paced(left_out, FEW):
@@ -243,9 +250,7 @@ class Requeuer:
         nodes = trial.nodes(refused.position, everywhere=refused.everywhere)
         answer, allocated = None, refused.allocated
         if nodes or refused.allocated:
-            began = _now()
             evaluation = await trial.ask(pod)
-            self._searched += _now() - began
             if evaluation.refusal is not None and not evaluation.varies:
                 return None  # no node was tried: all changes still count
             allocated = evaluation.allocated
@@ -254,9 +259,7 @@ class Requeuer:
                 nodes = trial.nodes(refused.position, everywhere=True)
             if nodes:
                 self.looked_at += 1
-                began = _now()
                 answer = await trial.first_fit(evaluation, nodes)
-                self._searched += _now() - began
         if answer is None:
             helpless.append((refused, allocated))
             return None

@@ -40,7 +40,8 @@ class Waking:
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         numbers = count()
         rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
-        self.requeuer = Requeuer(client, self.state, rules, gang_labels=self.gang_labels)
+        clock = asyncio.get_running_loop().time
+        self.requeuer = Requeuer(client, self.state, rules, gang_labels=self.gang_labels, cpu_clock=clock)
         feed = Feed(
             self.state,
             self.requeuer.changed,
