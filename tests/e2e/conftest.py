@@ -151,5 +151,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     planes = item.config.stash.get(CONTROL_PLANES, [])
     if report.failed and planes:
         plane = planes[-1]
-        report.sections += [(f"end of {plane.home / name}.log", text) for name, text in plane.logs()]
+        report.sections += [(f"end of {log}", text) for log, text in plane.logs()]
     return report

@@ -153,8 +153,15 @@ class ControlPlane:
         return process
 
     def logs(self) -> list[tuple[str, str]]:
-        """The name of each process and the end of its log."""
-        return [(process.name, process.tail()) for process in self.processes]
+        """The log of each process in use and its end, the newest first: a test is about that one.
+
+        etcd and the API server say most, and seldom what is wrong.
+        """
+        return [
+            (f"{self.home / process.name}.log, {process.state()}", process.tail())
+            for process in reversed(self.processes)
+            if not process.stopped
+        ]
 
     def _etcd(self) -> Process:
         peer = f"http://{HOST}:{self._etcd_peer_port}"

@@ -38,10 +38,18 @@ class Process:
         self._ready = ready
         self._environment = environment
         self._popen: subprocess.Popen[bytes] | None = None
+        self.stopped = False
+        """Whether it has ended because a test is done with it."""
 
     @property
     def running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
+
+    def state(self) -> str:
+        """For people: whether it runs, and how it ended."""
+        if self._popen is None:
+            return "never started"
+        return "runs" if self.running else f"ended with {self._popen.returncode}"
 
     @property
     def pid(self) -> int:
@@ -58,6 +66,7 @@ class Process:
         """Starts it and waits until it is ready; an early exit fails at once, with the end of its log."""
         if self.running:
             raise AssertionError(f"{self.name} runs already")
+        self.stopped = False
         environment = os.environ if self._environment is None else self._environment
         with self.log.open("ab") as output:
             self._popen = subprocess.Popen(
@@ -82,6 +91,7 @@ class Process:
 
     def stop(self, *, seconds: float = 15) -> int:
         """SIGTERM, and its exit status; SIGKILL if that does not end it in time."""
+        self.stopped = True
         if self._popen is None:
             return 0
         if self.running:
