@@ -37,7 +37,7 @@ def run(app: FastAPI, settings: Settings) -> None:
     Raises: what the application's lifespan raises, and SettingsError for TLS files that cannot be used,
     before the server listens.
     """
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(Server(app, settings).run_to_the_end())
 
 
@@ -206,7 +206,8 @@ def _files_left() -> int:
     return max(16, limit - _OTHER_FILES)
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """That of ``serve``."""
     if sys.platform == "win32":
         return asyncio.new_event_loop()
     import uvloop  # noqa: PLC0415 - not there on Windows

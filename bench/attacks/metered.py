@@ -101,7 +101,7 @@ def main() -> None:
     from app.cli import main as program  # noqa: PLC0415 - not for the process that reads the meter
     from app.server import process  # noqa: PLC0415 - as above
 
-    process._new_loop = asyncio.new_event_loop  # noqa: SLF001 - uvloop's turns cannot be measured
+    process.new_event_loop = asyncio.new_event_loop  # uvloop's turns cannot be measured
     measure(Path(os.environ["LONGEST_TURN"]))
     program()
 

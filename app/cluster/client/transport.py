@@ -10,6 +10,7 @@ import aiohttp
 import httpx
 from aiohttp.abc import AbstractStreamWriter
 
+from app.cluster.client.connector import Connector
 from app.cluster.client.outgoing import Answer, DirectTransport, Outgoing
 
 # Informers use a dozen connections permanently; binds, dry runs and leases share the rest.
@@ -121,7 +122,7 @@ class AiohttpTransport(DirectTransport):
             await session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+        connector = Connector(
             ssl=self._ssl or True, limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS
         )
         return aiohttp.ClientSession(
