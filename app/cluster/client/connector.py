@@ -28,9 +28,14 @@ class Connector(aiohttp.TCPConnector):
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """aiohttp's way to a connection, of which there is no public form.
 
-        Raises: aiohttp.ClientConnectorError, TimeoutError: of the last address.
+        Tries the first address of each family: aiohttp then drops these, and calls again with what is left.
+
+        Raises: aiohttp.ClientConnectorError, TimeoutError: of the last family.
         """
-        *others, last = (address[:2] for *_, address in addr_infos)
+        firsts: dict[int, tuple[str, int]] = {}
+        for family, *_, address in addr_infos:
+            firsts.setdefault(family, address[:2])
+        *others, last = firsts.values()
         how = {"req": req, "timeout": timeout, "client_error": client_error, **kwargs}
         for host, port in others:
             try:

@@ -173,11 +173,10 @@ class Requeuer:
         while True:
             await self._until_due()
             self._due = math.inf
-            trial = await self._look()
+            cpu_seconds = await self._look()
             if (due := self._requeued.due) is not None:
                 self._look_in(max(0.0, due - _now()))
-            if trial is not None:
-                await asyncio.sleep(self._settings.rest * trial.cpu_seconds)
+            await asyncio.sleep(self._settings.rest * cpu_seconds)
 
     def _look_in(self, seconds: float) -> None:
         due = _now() + seconds
@@ -194,8 +193,8 @@ class Requeuer:
             except TimeoutError:
                 return
 
-    async def _look(self) -> RequeueTrial | None:
-        """Tries the Pods with a relevant change, if there are any, and requeues those that fit.
+    async def _look(self) -> float:
+        """Tries the Pods with a relevant change, and requeues those that fit. Returns its CPU seconds.
 
         All others are not tried again before the next change.
         """
@@ -205,7 +204,7 @@ class Requeuer:
         left_out = self._requeued.take_left_out()
         waiting = await time_slice.run(lambda: self._waiting(left_out))
         if not waiting:
-            return None
+            return 0.0
         trial = RequeueTrial(self._state, self._rules, self._urgent, cpu_clock=self._cpu_clock)
         helpless: list[tuple[RefusedPod, int]] = []
         for refused, pod in waiting:
@@ -220,11 +219,11 @@ class Requeuer:
                 # Deleted without an event, or never in the state: the other Pods were tried without its
                 # device.
                 self._look_in(self._settings.gather_seconds)
-                return trial
+                return trial.cpu_seconds
             await asyncio.sleep(1 / self._settings.wakes_per_second)
         if not self._requeued.disappointed:
             await time_slice.run(lambda: self._not_helped(helpless, trial.position))
-        return trial
+        return trial.cpu_seconds
 
     def _waiting(self, left_out: Sequence[RefusedPod]) -> list[tuple[RefusedPod, Pod]]:
         for before in paced(left_out, FEW):
