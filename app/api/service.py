@@ -119,9 +119,10 @@ class Service:
     _urgent_until: float = 0.0
     _long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
     _webhook_turns: Turns = field(default_factory=Turns)
-    _other_turns: Turns = field(default_factory=Turns)
+    _other_turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
+        self._other_turns = Turns(behind=self._webhook_turns)
         self.verdict_cache = VerdictCache(self.state)
         self.overviews = Overviews(self.state, self.rules, self.history, self.clock, self.time_slice)
         self.places = Places(self.settings.dry_runs, self.metrics.turned_away.inc)
@@ -178,7 +179,9 @@ class Service:
         return TimeSlice(self.clock, queue=self._long_work, turns=self._webhook_turns, tenant=tenant)
 
     def time_slice(self) -> TimeSlice:
-        """For work of lower priority than the webhooks: all of it gets one slice in each turn of the loop."""
+        """For work of lower priority than the webhooks: all of it gets one slice in each turn of the loop,
+        and beside work of the webhooks in each fifth.
+        """
         return TimeSlice(
             self.clock,
             urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until,

@@ -89,7 +89,7 @@ users: [{name: u, user: {token: t}}]
     loaded = modules_of("devices", "--kubeconfig", str(kubeconfig))
     assert loaded & NEVER == {"aiohttp"}
     assert {"app.wiring.from_files", "app.wiring.from_cluster"} & loaded == {"app.wiring.from_files"}
-    assert len(loaded) <= 1053
+    assert len(loaded) <= 1054
 
 
 def test_the_reference_engine_is_imported_by_the_first_selector_that_asks_for_it() -> None:

@@ -96,3 +96,37 @@ def test_canceled_work_does_not_keep_the_others_waiting() -> None:
         assert second.cancelled()
 
     scene(work)
+
+
+@pytest.mark.parametrize(("first", "share"), [(0, 1.0), (1, 0.2), (3, 0.2)])
+def test_work_behind_that_of_others_has_a_fifth_of_the_slices_beside_it(first: int, share: float) -> None:
+    async def work() -> None:
+        webhooks = Turns()
+        others, slices = Turns(behind=webhooks), Counter[str]()
+
+        async def served(turns: Turns, name: str) -> None:
+            while sum(slices.values()) < 1000:
+                await turns.next()
+                slices[name] += 1
+                await asyncio.sleep(0)
+
+        made = [served(webhooks, "first") for _ in range(first)]
+        await asyncio.gather(*made, *(served(others, "behind") for _ in range(2)))
+        assert slices["behind"] / sum(slices.values()) == pytest.approx(share, abs=0.01)
+
+    scene(work)
+
+
+def test_work_behind_goes_on_when_what_comes_first_waits_for_something_else() -> None:
+    async def work() -> None:
+        webhooks = Turns()
+        others = Turns(behind=webhooks)
+        await webhooks.next()
+        waiting = asyncio.create_task(others.next())
+        turn = 0
+        while not waiting.done():
+            await asyncio.sleep(0)
+            turn += 1
+        assert turn <= 4
+
+    scene(work)

@@ -5,13 +5,12 @@ request rejects them by their driver alone, so that they change neither verdict 
 """
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 from app.core.allocator.matching import Matcher
 from app.core.model.features import Features
 from app.core.pauses import paced
 from app.core.selectors.accepted_drivers import AcceptedDrivers
-from app.core.state.common_pools import CommonPools, NodePools
+from app.core.state.common_pools import CommonPools, NodePools, in_places
 from app.core.state.pools import Pool
 
 MAX_ACCEPTED = 8
@@ -54,11 +53,8 @@ def without_rejected(pools: Sequence[Pool], drivers: AcceptedDrivers, features: 
         return pools
     if not isinstance(pools, NodePools):
         return [pool for pool in paced(pools) if not rejects(drivers, pool, features)]
-    placed = [(place, 0, pool) for place, pool in paced(pools.own) if not rejects(drivers, pool, features)]
-    for place, pool in _of_common(pools.common, drivers, features):
-        placed.append((place, 1, pool))  # behind those of the node that are before it
-    placed.sort(key=itemgetter(0, 1))
-    return [pool for _, _, pool in placed]
+    own = [(place, pool) for place, pool in paced(pools.own) if not rejects(drivers, pool, features)]
+    return in_places(own, _of_common(pools.common, drivers, features))
 
 
 def _of_common(pools: CommonPools, drivers: frozenset[str], features: Features) -> Sequence[tuple[int, Pool]]:

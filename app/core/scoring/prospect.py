@@ -7,6 +7,7 @@ from functools import cached_property
 from app.core.model.allocation import AllocatedDevice, Allocation
 from app.core.model.resource_claim import ClaimSpec, RequestSpec
 from app.core.scoring.device_demand import DeviceDemand
+from app.core.state.common_pools import NodePools
 from app.core.state.pools import PlacedDevice, Pool
 from app.core.state.taken import NOTHING_TAKEN, Taken
 
@@ -71,6 +72,8 @@ class Prospect:
     def pools(self) -> tuple[Pool, ...]:
         """The usable pools of the drivers that the Pod uses."""
         drivers = {item.device.driver for _, item in self.new}
+        if isinstance(self._pools, NodePools):
+            return tuple([pool for pool in self._pools.of_drivers(drivers) if pool.usable])
         return tuple([pool for pool in self._pools if pool.id.driver in drivers and pool.usable])
 
     @cached_property

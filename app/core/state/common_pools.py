@@ -7,6 +7,7 @@ from bisect import bisect
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from weakref import WeakValueDictionary
 
 from app.core.model.node import Node
@@ -34,6 +35,14 @@ class CommonPools:
         """The key of each pool in the order of the search. O(pools), once."""
         return [search_order(pool) for pool in self.pools]
 
+    @cached_property
+    def by_driver(self) -> Mapping[str, Sequence[tuple[int, Pool]]]:
+        """The pools of each driver, with their places. O(pools), with pauses, once."""
+        found: dict[str, list[tuple[int, Pool]]] = {}
+        for place, pool in enumerate(paced(self.pools)):
+            found.setdefault(pool.id.driver, []).append((place, pool))
+        return found
+
 
 class NodePools(tuple[Pool, ...]):
     """All pools of a node, in the order of the search.
@@ -58,6 +67,20 @@ class NodePools(tuple[Pool, ...]):
         found = cls(every)
         found.common, found.own = common, placed
         return found
+
+    def of_drivers(self, drivers: Iterable[str]) -> list[Pool]:
+        """The pools of these drivers, in order. O(own pools + those found), once O(pools)."""
+        wanted, by_driver = frozenset(drivers), self.common.by_driver
+        own = [placed for placed in self.own if placed[1].id.driver in wanted]
+        return in_places(own, [placed for driver in wanted for placed in by_driver.get(driver, ())])
+
+
+def in_places(own: Iterable[tuple[int, Pool]], common: Iterable[tuple[int, Pool]]) -> list[Pool]:
+    """Some pools of a node, as they are in ``NodePools``, in order. O(n log n) of those given."""
+    placed = [(place, 0, pool) for place, pool in own]
+    placed += [(place, 1, pool) for place, pool in common]  # behind those of the node that are before it
+    placed.sort(key=itemgetter(0, 1))
+    return [pool for _, _, pool in placed]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

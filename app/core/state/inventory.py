@@ -22,6 +22,7 @@ from app.core.pauses import emptied, paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
 from app.core.state.common_pools import CommonPools, NodePools, SelectedBy, SharedSlices
+from app.core.state.own_pools import OwnPools
 from app.core.state.pool_generations import GenerationSize, PoolGenerations
 from app.core.state.pool_viewers import PoolViewers
 from app.core.state.pools import (
@@ -32,6 +33,7 @@ from app.core.state.pools import (
     concerns_every_node,
     gather_pools,
     newest_generation,
+    search_order,
 )
 from app.core.state.taint_rules import TaintRules, apply_taint_rules, compiled
 
@@ -51,6 +53,7 @@ class _OutdatedError(Exception):
 
 _PoolsOrError = tuple[Pool, ...] | PoolError
 _Kept = dict[str, _PoolsOrError | _Gathering]
+_Gather = Callable[[Iterable[ResourceSlice]], tuple[Pool, ...]]
 
 _Foreseen = tuple[tuple[DeviceTaintRule, ...], dict[str, tuple[ResourceSlice, ResourceSlice]]]
 """Rules, and by name what a slice is under them."""
@@ -93,6 +96,7 @@ class Inventory:
         self._alike: dict[PoolId, dict[Features, SharedPools]] = {}
         # Pools as a node had them: when one of a node's pools has changed, the others are as they were.
         self._own: dict[Features, dict[PoolId, Pool]] = {}
+        self._own_of_nodes: dict[Features, dict[str, OwnPools]] = {}
         self._kept_common = WeakSet[CommonPools]()
         self._sizes = PoolGenerations()
         self._seeing = PoolViewers()
@@ -101,7 +105,7 @@ class Inventory:
         self._former: dict[Features, list[CommonPools]] = {}
         self._selected = SelectedBy()
         self._last: tuple[Features, _Kept] | None = None
-        self._outdated: list[_Kept | dict[PoolId, Pool] | list[Pool]] = []
+        self._outdated: list[_Kept | dict[PoolId, Pool] | dict[str, OwnPools] | list[Pool]] = []
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
@@ -134,7 +138,7 @@ class Inventory:
     def let_go(self) -> None:
         """See ``State.let_go``."""
         emptied(self.nodes, self._tainted, self.slices, self._by_pool, self._by_node, self._generations)
-        emptied(self._alike, *self._pools.values(), *self._own.values())
+        emptied(self._alike, *self._pools.values(), *self._own.values(), *self._own_of_nodes.values())
         self.free_outdated()
 
     def free_outdated(self) -> None:
@@ -395,7 +399,8 @@ class Inventory:
             before=own.get,
         )
         try:
-            pools = self._joined(node, gather, slices, shared, more)
+            own_pools = partial(self._own_pools, node, features, gather)
+            pools = self._joined(node, gather, slices, shared, more, own_pools=own_pools)
         except PoolError as error:
             return error
         # Not before that: a change in a pause makes another attempt necessary.
@@ -405,10 +410,12 @@ class Inventory:
     @staticmethod
     def _joined(
         node: Node,
-        gather: Callable[[Iterable[ResourceSlice]], tuple[Pool, ...]],
+        gather: _Gather,
         slices: Sequence[ResourceSlice],
         shared: SharedSlices,
         more: Sequence[ResourceSlice],
+        *,
+        own_pools: Callable[[Sequence[ResourceSlice], Sequence[ResourceSlice]], tuple[Pool, ...]],
     ) -> tuple[Pool, ...]:
         """The pools of a node: those that it has in common with others, and those of all other slices.
 
@@ -418,11 +425,37 @@ class Inventory:
         common = None if bits is None else shared.made.get(bits)
         if bits is None or (common is None and shared.is_full):
             return gather((*slices, *shared.every, *more))
-        pools = gather((*slices, *shared.rest, *more))
+        pools = own_pools(slices, (*shared.rest, *more))
         if common is None:
             made = gather(shared.common) if shared.common else ()
             common = shared.made.setdefault(bits, CommonPools(made))
         return NodePools.joined(common, pools)
+
+    def _own_pools(
+        self,
+        node: Node,
+        features: Features,
+        gather: _Gather,
+        slices: Sequence[ResourceSlice],
+        others: Sequence[ResourceSlice],
+    ) -> tuple[Pool, ...]:
+        """The pools of the slices that name a node, and of ``others``, in order.
+
+        Raises: PoolError. Cost: if nothing about the former has changed, a look-up for each.
+        """
+        kept = self._own_of_nodes.setdefault(features, {})
+        names, known = self._by_node.get(node.name, ()), kept.get(node.name)
+        if known is not None and known.are_of(names, self._own.setdefault(features, {}).get):
+            found = known.pools
+        else:
+            ids = {slice_.pool_id for slice_ in slices}
+            if not ids.isdisjoint([slice_.pool_id for slice_ in others]):
+                return gather((*slices, *others))
+            found = gather(slices)
+            if len(found) == len(ids):  # else the newest generation of one has nothing for this node
+                kept[node.name] = OwnPools(names, found)
+        more = gather(others) if others else ()
+        return tuple(sorted((*found, *more), key=search_order)) if more else found
 
     def _shared_slices(
         self, features: Features, published: Mapping[str, ResourceSlice], is_current: Callable[[], bool]
@@ -491,6 +524,8 @@ class Inventory:
             self.touched += 1
             for kept in self._pools.values():
                 kept.pop(node, None)
+            for own in self._own_of_nodes.values():
+                own.pop(node, None)
 
     def _taint_again(self) -> None:
         if self._rules_wait:
@@ -518,8 +553,8 @@ class Inventory:
             return
         self._generations.clear()
         self._alike.clear()
-        self._outdated += filter(None, self._own.values())
-        self._own = {}
+        self._outdated += filter(None, (*self._own.values(), *self._own_of_nodes.values()))
+        self._own, self._own_of_nodes = {}, {}
         self._forget(None)
 
 
