@@ -7,13 +7,13 @@ fits, all of it is reserved in one moment, and each Pod's filter names its plann
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from app.api.service import Service
 from app.api.webhooks.wire import FilterArgs
+from app.cluster.binding.reservations import Reservation
 from app.core.dry_run.gang import GangAnswer, place_gang
 from app.core.model.pod import Pod
-from app.core.pauses import InterruptedWorkError, paced
+from app.core.pauses import InterruptedWorkError, in_order, paced
 from app.core.placement.decision import claim_allocations_of
 from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.plan import terminating
@@ -108,8 +108,8 @@ def let_go(service: Service, pod: Pod) -> None:
 
 def _release(service: Service, members: Sequence[Pod], group: str) -> None:
     service.decider.gang_attempts.end((members[0].meta.namespace, group))
-    for member in members:
-        service.decider.reservations.release(member.meta.uid, "given_up")
+    for found in _reserved_for(service, members):
+        service.decider.reservations.release(found.pod.meta.uid, "given_up")
 
 
 def _needed(service: Service, pod: Pod, members: Sequence[Pod]) -> int:
@@ -133,23 +133,26 @@ def _is_beside(service: Service, pod: Pod, members: Sequence[Pod], group: str) -
     """Whether the others are planned without this Pod, as enough of their group."""
     if service.decider.reservations.of(pod.meta.uid) is not None:
         return False
-    planned = (service.decider.reservations.of(member.meta.uid) for member in members[1:])
-    return any(found is not None and found.group == group for found in planned)
+    return any(found.group == group for found in _reserved_for(service, members[1:]))
 
 
 def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
     """The Pod, and the others of the group that wait for a node and are not being bound.
 
-    Cost: O(Pods of the group).
+    Cost: O(Pods of the group), some 0.2 us for each.
     """
-    others = [
-        other
-        for other in service.state.group_members.of(pod.meta.namespace, group)
-        if other.meta.uid != pod.meta.uid
-        and not (other.node_name or other.finished or other.meta.deleted or other.scheduling_gates)
-        and service.decider.binder.under_way(other.meta.uid) is None
+    uid, under_way = pod.meta.uid, service.decider.binder.under_way
+    others = service.state.group_members.waiting(pod.meta.namespace, group)
+    return [
+        pod,
+        *[other for other in others if other.meta.uid != uid and under_way(other.meta.uid) is None],
     ]
-    return [pod, *sorted(others, key=lambda other: other.meta.key)]
+
+
+def _in_order(members: Sequence[Pod]) -> list[Pod]:
+    """The first member, then the others by name, with pauses: a plan does not depend on which came first."""
+    ranks = ((other.meta.key, place) for place, other in enumerate(members[1:], 1))
+    return [members[0], *[members[place] for _, place in in_order(ranks)]]
 
 
 async def _planned(service: Service, members: Sequence[Pod], names: Sequence[str]) -> GangAnswer | None:
@@ -162,7 +165,8 @@ async def _planned(service: Service, members: Sequence[Pod], names: Sequence[str
     """
     pod = members[0]
     needed = _needed(service, pod, members)
-    rest = [pod, *(member for member in members[1:] if not _is_answered(service, member))]
+    answered = _answered(service, members[1:])
+    rest = [pod, *[member for member in members[1:] if member.meta.uid not in answered]]
     needed -= len(members) - len(rest)
     if needed <= 0 and len(rest) < len(members):
         return None
@@ -192,7 +196,7 @@ async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
     def possible() -> bool:
         return all(
             _fit_by_eviction(service, scratch.fork(), some, preemptor)
-            for some, preemptor in _by_priority(members)
+            for some, preemptor in _by_priority(_in_order(members))
         )
 
     deadline = service.deadline(service.settings.filter_timeout_seconds)
@@ -226,15 +230,19 @@ def _fit_by_eviction(service: Service, scratch: State, members: Sequence[Pod], p
 def _without_holds_of(service: Service, members: Sequence[Pod]) -> State:
     """A copy of the state as the group sees it: without what is held for its Pods and may be passed over."""
     scratch = service.state.fork_seen_by(members[0]) if members else service.state.fork()
-    for member in members:
-        service.decider.reservations.forget_in(scratch, member.meta.uid)
-        scratch.clear_nomination(member.meta.key)
+    for found in _reserved_for(service, members):
+        service.decider.reservations.forget_in(scratch, found.pod.meta.uid)
+    scratch.clear_nominations({member.meta.key for member in members})
     return scratch
 
 
-def _is_answered(service: Service, member: Pod) -> bool:
-    found = service.decider.reservations.of(member.meta.uid)
-    return found is not None and found.reserved_at is not None
+def _reserved_for(service: Service, members: Sequence[Pod]) -> list[Reservation]:
+    return service.decider.reservations.of_any({member.meta.uid for member in members})
+
+
+def _answered(service: Service, members: Sequence[Pod]) -> set[str]:
+    """The members whose node kube-scheduler knows."""
+    return {found.pod.meta.uid for found in _reserved_for(service, members) if found.reserved_at is not None}
 
 
 async def _plan(
@@ -246,10 +254,14 @@ async def _plan(
     for _ in range(_TRIES):
         position, scratch = service.state.inventory.changes.position, _without_holds_of(service, members)
         enough = max(1, min(needed, len(members)))
-        work = partial(place_gang, scratch, members, nodes, rules, shown=0, enough=enough)
+
+        def work(scratch: State = scratch, enough: int = enough) -> GangAnswer:
+            return place_gang(scratch, _in_order(members), nodes, rules, shown=0, enough=enough)
+
         answer = await time_slice.run(work, deadline.expired)
-        answered = any(_is_answered(service, member) for member in members[1:])
-        if not answered and (answer.outcome != "fits" or _stands(service.state, scratch, answer, position)):
+        if not _answered(service, members[1:]) and (
+            answer.outcome != "fits" or _stands(service.state, scratch, answer, position)
+        ):
             return answer
     return None
 

@@ -20,6 +20,7 @@ import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -130,6 +131,10 @@ class Reservations:
 
     def of(self, uid: str) -> Reservation | None:
         return self._held.get(uid)
+
+    def of_any(self, uids: AbstractSet[str]) -> list[Reservation]:
+        """Those of any of these Pods. Cost: O(those found), and a step over the smaller of both sets."""
+        return [self._held[uid] for uid in self._held.keys() & uids]
 
     def newest(self, pod: Pod) -> Pod:
         """The newer of the Pod in the state and the one that filter received: each watch may be behind
@@ -265,7 +270,7 @@ class Reservations:
         to end. Needs a complete state. Cost: O(Pods), and a search for each such Pod.
         """
         unfit: list[Pod] = []
-        waiting = [pod for pod in self._state.pods.values() if pod.nominated_node and _waits(pod)]
+        waiting = [pod for pod in self._state.pods.values() if pod.nominated_node and pod.waits]
         time_slice = TimeSlice(asyncio.get_running_loop().time)
         for pod in sorted(waiting, key=lambda pod: (-pod.priority, pod.meta.created or "", pod.meta.key)):
             await time_slice.yield_if_due()  # the decisions about each may take less than a slice
@@ -289,7 +294,7 @@ class Reservations:
             known is not None
             and known.meta.uid == pod.meta.uid
             and known.nominated_node == pod.nominated_node
-            and _waits(known)
+            and known.waits
         )
 
     def clear(self) -> None:
@@ -458,11 +463,6 @@ def _free(state: State, found: Reservation) -> None:
 
 def _group_key(pod: Pod) -> tuple[str, str]:
     return pod.meta.namespace, pod.group
-
-
-def _waits(pod: Pod) -> bool:
-    """Whether the Pod has no node yet and may get one."""
-    return not (pod.node_name or pod.finished or pod.meta.deleted or pod.scheduling_gates)
 
 
 def _unschedulable_since(status: Mapping[str, Any], moment: dt.datetime) -> bool:

@@ -86,6 +86,11 @@ class Pod:
         return self.phase in ENDED_PHASES
 
     @property
+    def waits(self) -> bool:
+        """Whether it has no node yet, and may get one."""
+        return not (self.node_name or self.finished or self.meta.deleted or self.scheduling_gates)
+
+    @property
     def named_claims(self) -> tuple[tuple[str, str], ...]:
         """Namespace and name of the claims that it names, and does not get from a template; each once."""
         names = dict.fromkeys(item.claim_name for item in self.claims if item.claim_name is not None)

@@ -33,6 +33,7 @@ class GroupMembers:
         self._labels: Sequence[str] = ()
         self._groups: dict[PodKey, GroupKey] = {}
         self._members: dict[GroupKey, dict[PodKey, Pod]] = {}
+        self._waiting: dict[GroupKey, dict[PodKey, Pod]] = {}
 
     def group_by(self, labels: Sequence[str]) -> None:
         """Uses these labels and annotations beside PodGroups. Call it before there are Pods."""
@@ -47,16 +48,28 @@ class GroupMembers:
         if group is not None:
             self._groups[key] = group
             self._members.setdefault(group, {})[key] = pod
+            if pod.waits:
+                self._waiting.setdefault(group, {})[key] = pod
+            else:
+                _drop(self._waiting, group, key)
 
     def drop(self, key: PodKey) -> None:
         """Removes a Pod, if it is there."""
         group = self._groups.pop(key, None)
         if group is not None:
-            members = self._members[group]
-            del members[key]
-            if not members:
-                del self._members[group]
+            _drop(self._members, group, key)
+            _drop(self._waiting, group, key)
 
     def of(self, namespace: str, group: str) -> Collection[Pod]:
         """The Pods of a group. O(1)."""
         return self._members.get((namespace, group), {}).values()
+
+    def waiting(self, namespace: str, group: str) -> Collection[Pod]:
+        """Those that have no node yet, and may get one. O(1)."""
+        return self._waiting.get((namespace, group), {}).values()
+
+
+def _drop(groups: dict[GroupKey, dict[PodKey, Pod]], group: GroupKey, key: PodKey) -> None:
+    members = groups.get(group, {})
+    if members.pop(key, None) is not None and not members:
+        del groups[group]

@@ -20,7 +20,7 @@ class PendingUsers:
         """Adds a Pod that can be scheduled, or removes it if it has a node or cannot get one."""
         key = pod.meta.key
         self.drop(key)
-        if pod.node_name or pod.finished or pod.meta.deleted is not None or pod.scheduling_gates:
+        if not pod.waits:
             return
         named = pod.named_claims
         if not named:

@@ -6,6 +6,7 @@ One writer: the event loop applies watch events and assumptions, no locks are ne
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import islice
 
@@ -384,6 +385,11 @@ class State:
         if hold is None:
             return
         self.unreserve(hold.allocations)
+
+    def clear_nominations(self, pods: AbstractSet[Key]) -> None:
+        """The same for each of these Pods. O(holds of them), and a step over the smaller of both sets."""
+        for key in self._nominations.keys() & pods:
+            self.clear_nomination(key)
 
     def as_seen_by(self, pod: Pod) -> "State":
         """This state, or a fork without the holds that the Pod may pass over. O(holds) if there are none."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.attacks.inputs.objects import TENANT, claim, pod
 from bench.attacks.inputs.registry import registry
-from bench.attacks.inputs.requests import posted, write
+from bench.attacks.inputs.requests import filtered, posted, write
 from bench.attacks.served import Served
 from bench.scenes import DEVICES, DRIVER
 
@@ -45,6 +45,15 @@ async def _repack(service: Served) -> str:
         await posted(service, "/api/v1/placements", {"drain": service.nodes[:100], "pods": []}),
     ]
     return "; ".join(found)
+
+
+@attack("filter of a Pod of a group of 10,000 Pods")
+async def _large_group(service: Served) -> str:
+    await write(service, claim("of-group", ["device.driver == 'none'"]))
+    group = {"schedulingGroup": {"podGroupName": "many"}}
+    for index in range(10_000):
+        await service.create(_PODS, pod(f"of-group-{index:05}", "of-group", **group))
+    return await filtered(service, pod("of-group-00000", "of-group", **group))
 
 
 async def _filled(service: Served) -> Any:

@@ -17,8 +17,17 @@ from tests.pausing import Meter
 LABELS = ("example.com/first", "example.com/second")
 
 
-def read(name: str, namespace: str, labels: dict[str, str], annotations: dict[str, str], group: str) -> Pod:
+def read(
+    name: str,
+    namespace: str,
+    labels: dict[str, str],
+    annotations: dict[str, str],
+    group: str,
+    ends: dict[str, Any] | None = None,
+) -> Pod:
     raw: dict[str, Any] = pod(name)
+    for part, content in (ends or {}).items():
+        raw.setdefault(part, {}).update(content)
     raw["metadata"] |= {"namespace": namespace, "labels": labels, "annotations": annotations}
     if group:
         raw["spec"]["schedulingGroup"] = {"podGroupName": group}
@@ -27,6 +36,12 @@ def read(name: str, namespace: str, labels: dict[str, str], annotations: dict[st
     return item
 
 
+NOT_WAITING: list[dict[str, Any]] = [
+    {"spec": {"nodeName": "n"}},
+    {"status": {"phase": "Failed"}},
+    {"spec": {"schedulingGates": [{"name": "example.com/quota"}]}},
+    {"metadata": {"deletionTimestamp": "2026-12-01T00:00:00Z"}},
+]
 marks = st.dictionaries(st.sampled_from([*LABELS, "example.com/other"]), st.sampled_from(["a", "b", ""]))
 changes = st.lists(
     st.one_of(
@@ -37,6 +52,7 @@ changes = st.lists(
             marks,
             marks,
             st.sampled_from(["", "", "a"]),
+            st.sampled_from([None, None, *NOT_WAITING]),
         ),
         st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(["p", "q", "r"])),
     ),
@@ -44,24 +60,35 @@ changes = st.lists(
 )
 
 
+def waits(item: Pod) -> bool:
+    return not (item.node_name or item.finished or item.meta.deleted or item.scheduling_gates)
+
+
 @given(changes)
 def test_the_members_are_those_that_a_look_at_all_pods_finds(steps: list[Pod | tuple[str, str]]) -> None:
     state = State()
     state.group_members.group_by(LABELS)
+    known: dict[tuple[str, str], Pod] = {}
     for step in steps:
         if isinstance(step, Pod):
             state.upsert(step)
+            known[step.meta.key] = step
         else:
             state.delete("Pod", step)
+            known.pop(step, None)
     expected: dict[tuple[str, str], list[Pod]] = {}
-    for item in state.pods.values():
+    for item in known.values():
         if name := group_of(item, LABELS):
             expected.setdefault((item.meta.namespace, name), []).append(item)
     for group, pods in expected.items():
         found = state.group_members.of(*group)
         assert sorted(item.meta.key for item in found) == sorted(item.meta.key for item in pods)
         assert {id(item) for item in found} == {id(item) for item in pods}
-    assert state.group_members._members.keys() == expected.keys()
+        waiting = {id(item) for item in state.group_members.waiting(*group)}
+        assert waiting == {id(item) for item in pods if waits(item)}
+    members = state.group_members
+    assert members._members.keys() == expected.keys()
+    assert members._waiting.keys() == {key for key, pods in expected.items() if any(map(waits, pods))}
 
 
 @pytest.mark.parametrize(
