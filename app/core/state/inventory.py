@@ -97,6 +97,9 @@ class Inventory:
         # Pools as a node had them: when one of a node's pools has changed, the others are as they were.
         self._own: dict[Features, dict[PoolId, Pool]] = {}
         self._own_of_nodes: dict[Features, dict[str, OwnPools]] = {}
+        # Pools that many nodes see: when each has changed last, by the number of such changes.
+        self._changed: dict[PoolId, int] = {}
+        self._changes = 0
         self._kept_common = WeakSet[CommonPools]()
         self._sizes = PoolGenerations()
         self._seeing = PoolViewers()
@@ -204,6 +207,8 @@ class Inventory:
         self._sizes.drop(old)
         self._seeing.drop(old)
         _remove(self._by_pool, old.pool_id, name)
+        if old.pool_id not in self._by_pool:
+            self._changed.pop(old.pool_id, None)
         if old.node_name:
             _remove(self._by_node, old.node_name, name)
         else:
@@ -399,7 +404,7 @@ class Inventory:
             before=own.get,
         )
         try:
-            own_pools = partial(self._own_pools, node, features, gather)
+            own_pools = partial(self._own_pools, node, features, gather, is_current=is_current)
             pools = self._joined(node, gather, slices, shared, more, own_pools=own_pools)
         except PoolError as error:
             return error
@@ -438,6 +443,8 @@ class Inventory:
         gather: _Gather,
         slices: Sequence[ResourceSlice],
         others: Sequence[ResourceSlice],
+        *,
+        is_current: Callable[[], bool],
     ) -> tuple[Pool, ...]:
         """The pools of the slices that name a node, and of ``others``, in order.
 
@@ -445,15 +452,17 @@ class Inventory:
         """
         kept = self._own_of_nodes.setdefault(features, {})
         names, known = self._by_node.get(node.name, ()), kept.get(node.name)
-        if known is not None and known.are_of(names, self._own.setdefault(features, {}).get):
+        if known is not None and known.are_of(names, self._changed):
             found = known.pools
         else:
             ids = {slice_.pool_id for slice_ in slices}
             if not ids.isdisjoint([slice_.pool_id for slice_ in others]):
                 return gather((*slices, *others))
+            made = self._changes
             found = gather(slices)
-            if len(found) == len(ids):  # else the newest generation of one has nothing for this node
-                kept[node.name] = OwnPools(names, found)
+            # Or the newest generation of one has nothing for this node.
+            if is_current() and len(found) == len(ids):
+                kept[node.name] = OwnPools(names, found, made)
         more = gather(others) if others else ()
         return tuple(sorted((*found, *more), key=search_order)) if more else found
 
@@ -506,7 +515,11 @@ class Inventory:
         self._alike.pop(pool, None)
         for own in self._own.values():
             own.pop(pool, None)
-        self._forget(self._viewers(pool))
+        viewers = self._viewers(pool)
+        if viewers is None:
+            self._changes += 1
+            self._changed[pool] = self._changes
+        self._forget(viewers)
 
     def _forget(self, nodes: Iterable[str] | None) -> None:
         self.changes.note(nodes)

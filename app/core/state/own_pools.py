@@ -3,8 +3,7 @@
 Without that, one changed slice for all nodes would mean to put together all pools of each of them again.
 """
 
-from collections.abc import Callable
-from operator import is_
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.core.model.resource_slice import PoolId
@@ -15,15 +14,22 @@ SliceNames = tuple[str, ...]
 
 
 class OwnPools(NamedTuple):
-    """All pools of the slices that name a node, in order. The node sees no other slices of these pools."""
+    """All pools of the slices that name a node, in order. The node sees no other slices of these pools.
+
+    ``made`` is when, on the clock of ``changed`` below.
+    """
 
     names: SliceNames
     pools: tuple[Pool, ...]
+    made: int
 
-    def are_of(self, names: SliceNames, current: Callable[[PoolId], Pool | None]) -> bool:
+    def are_of(self, names: SliceNames, changed: Mapping[PoolId, int]) -> bool:
         """Whether they are the pools of these slices as they are now. O(pools).
 
         Args:
-            current: the pool of an id as it was made last, if nothing about it has changed since.
+            changed: when a pool that many nodes see has changed last. Of other pools, what is kept for their
+                nodes is removed.
         """
-        return self.names is names and all(map(is_, [current(pool.id) for pool in self.pools], self.pools))
+        if self.names is not names:
+            return False
+        return max([changed.get(pool.id, 0) for pool in self.pools], default=0) <= self.made
