@@ -11,7 +11,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_slice import PoolId
-from app.core.state import common_pools
+from app.core.state import common_pools, pool_viewers
 from app.core.state.common_pools import NodePools
 from app.core.state.pools import Generation, Pool, PoolError, gather_pools, newest_generation
 from app.core.state.state import State
@@ -98,7 +98,11 @@ def random_slice(rng: random.Random, number: int) -> Any:
 
 @pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.37"])
 @pytest.mark.parametrize("seed", range(6))
-def test_each_node_sees_what_it_would_see_alone(version: str, seed: int) -> None:
+def test_each_node_sees_what_it_would_see_alone(
+    version: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if seed % 2:
+        monkeypatch.setattr(pool_viewers, "MAX_VIEWERS", 2)
     rng = random.Random(seed)  # noqa: S311 - repeatable
     features, state = Features.of(version_named(version)), State()
     for number in range(6):
@@ -268,6 +272,31 @@ def test_own_pools_are_not_gone_through_when_common_ones_change() -> None:
     assert [pool.id for pool in after] == [pool.id for pool in before]
     assert len(after) == 503
     assert meter.total < 2_500, "some 3 calls for each, to find its place among the common ones"
+
+
+def test_own_pools_are_kept_where_a_pool_has_slices_of_many_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_viewers, "MAX_VIEWERS", 2)
+    state, names = State(), ["n0", "n1", "n2"]
+
+    def part(number: int, generation: int = 1) -> Any:
+        raw = in_pool("parts", slice_of(f"n{number}", device("d"), count=3, suffix=f"-{number}"))
+        raw["spec"]["pool"]["generation"] = generation
+        return read(raw)
+
+    for number, name in enumerate(names):
+        state.upsert(read(node(name)))
+        state.upsert(part(number))
+
+    def pools() -> list[Pool]:
+        state.upsert(read(shared("all")))
+        return [state.inventory.pools(name, Features())[-1] for name in names]
+
+    before = pools()
+    assert all(one is other for one, other in zip(before, pools(), strict=True))
+    state.upsert(part(2, generation=2))
+    after = [state.inventory.pools(name, Features()) for name in names]
+    assert [[pool.id.pool for pool in of_node] for of_node in after] == [["all"], ["all"], ["all", "parts"]]
+    assert after[2][1].incomplete
 
 
 def test_pools_of_a_node_that_is_gone_are_not_kept() -> None:
