@@ -16,6 +16,7 @@ from app.core.allocator.evidence import Evidence, SelectorCount
 from app.core.diagnosis import summary
 from app.core.diagnosis.misfit import MAX_REASONS
 from app.core.dry_run.node_groups import groups_of
+from app.core.dry_run.ranking import settle
 from app.core.model.parse import parse
 from app.core.model.pod import MAX_PREFERENCES, Pod
 from app.core.model.workload import Workload
@@ -201,6 +202,25 @@ def test_a_large_pod_that_was_refused_is_tried_again_with_pauses(tmp_path: Path)
 
     assert len(asyncio.run(tried()).missing) == NUMBER
     assert meter.most_calls < MAX_CALLS // 2, meter.where
+
+
+def test_a_pod_with_many_claims_that_fits_takes_its_devices_with_pauses() -> None:
+    number, size, state, meter = 200, 100, State(), Meter()
+    raws = [device_class(), node("n1"), pod("p", *(f"c{index}" for index in range(number)))]
+    raws += [claim(f"c{index}") for index in range(number)]
+    for part in range(number // size):
+        devices = [device(f"d{part}-{index}") for index in range(size)]
+        raws.append(slice_of("n1", *devices, count=number // size, suffix=f"-{part}"))
+    for raw in raws:
+        known = parse(raw)
+        assert not isinstance(known, Workload)
+        state.upsert(known)
+    evaluation = PodEvaluation(state, state.pods["default", "p"], Rules(SelectorCache(16), lambda: "share"))
+    answer = evaluation.answer("n1")
+    meter.measure(lambda: settle(state, evaluation, answer))
+    assert len(state.taken) == 1
+    assert meter.total > 50 * number
+    assert meter.most < 10 * number, meter.where
 
 
 FULL = Detail.of("full", 1, NODES)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from app.core.dry_run.ranking import settle
@@ -118,7 +119,7 @@ class RequeueTrial:
             if kind is not None:
                 self._hopeless.append((kind, nodes))
             return None
-        settle(self._state, evaluation, answer)
+        await self._time_slice().run(partial(settle, self._state, evaluation, answer))
         for lasting in self._lasting.values():
             if lasting is not None:  # the next Pod of this priority may not evict this one
                 lasting.put(replace(evaluation.pod, node_name=answer.node, amounts=answer.amounts))

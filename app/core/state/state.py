@@ -21,7 +21,7 @@ from app.core.model.pod import Pod
 from app.core.model.pod_group import PodGroup
 from app.core.model.resource_claim import ConsumerReference, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
-from app.core.pauses import emptied
+from app.core.pauses import emptied, paced
 from app.core.state.assume_cache import AssumeCache, Assumed
 from app.core.state.extended_resources import ResourceClasses
 from app.core.state.group_members import GroupMembers
@@ -38,6 +38,8 @@ from app.core.state.usage import Usage
 Key = tuple[str, str]
 """Namespace (empty if the kind has none) and name."""
 
+_SETTLED = 8
+"""Claims of a Pod that are settled between two pauses: each may have 32 devices with shares."""
 _KINDS = {
     Node: "Node",
     ResourceSlice: "ResourceSlice",
@@ -427,10 +429,11 @@ class State:
 
         A claim is reserved for the given consumer, or for the Pod. ``amounts`` is what its devices take of
         the node. For states that stand for themselves: a dry run's fork, an inventory from files.
+        Cost: that of an event for each claim, with pauses. An interruption leaves a state of no use.
         """
         meta = pod.meta
         itself = ConsumerReference("", "pods", meta.name, meta.uid or f"{meta.namespace}/{meta.name}")
-        for claim, allocation, consumer in allocations:
+        for claim, allocation, consumer in paced(allocations, _SETTLED):
             user = consumer or itself
             others = tuple(known for known in claim.reserved_for if known.uid != user.uid)
             self.upsert(replace(claim, allocation=allocation, reserved_for=(*others, user)))
