@@ -59,12 +59,12 @@ STARTS = {
     "a snapshot": (
         ("devices", "--snapshot", str(EXAMPLES / "inventory")),
         {"app.cluster.auth.credentials"},
-        950,
+        951,
     ),
     "a snapshot and a workload": (
         ("plan", "-f", str(EXAMPLES / "job-with-cats.yaml"), "--snapshot", str(EXAMPLES / "inventory")),
         set[str](),
-        978,
+        979,
     ),
 }
 
