@@ -5,6 +5,7 @@ Without that, each node would go through all slices that belong to no single nod
 
 from bisect import bisect
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
@@ -68,19 +69,19 @@ class NodePools(tuple[Pool, ...]):
         found.common, found.own = common, placed
         return found
 
-    def of_drivers(self, drivers: Iterable[str]) -> list[Pool]:
+    def of_drivers(self, drivers: AbstractSet[str]) -> list[Pool]:
         """The pools of these drivers, in order. O(own pools + those found), once O(pools)."""
-        wanted, by_driver = frozenset(drivers), self.common.by_driver
-        own = [placed for placed in self.own if placed[1].id.driver in wanted]
-        return in_places(own, [placed for driver in wanted for placed in by_driver.get(driver, ())])
+        own, common = self.own, self.common.by_driver
+        return in_places(
+            [placed for placed in own if placed[1].id.driver in drivers],
+            [placed for driver in drivers for placed in common.get(driver, ())],
+        )
 
 
 def in_places(own: Iterable[tuple[int, Pool]], common: Iterable[tuple[int, Pool]]) -> list[Pool]:
     """Some pools of a node, as they are in ``NodePools``, in order. O(n log n) of those given."""
-    placed = [(place, 0, pool) for place, pool in own]
-    placed += [(place, 1, pool) for place, pool in common]  # behind those of the node that are before it
-    placed.sort(key=itemgetter(0, 1))
-    return [pool for _, _, pool in placed]
+    # The sort is stable: at one place, those of the node come before the common one.
+    return list(map(itemgetter(1), sorted([*own, *common], key=itemgetter(0))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

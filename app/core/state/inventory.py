@@ -22,7 +22,7 @@ from app.core.pauses import emptied, paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
 from app.core.state.common_pools import CommonPools, NodePools, SelectedBy, SharedSlices
-from app.core.state.own_pools import OwnPools
+from app.core.state.own_pools import OwnPools, OwnPoolsOfNode
 from app.core.state.pool_generations import GenerationSize, PoolGenerations
 from app.core.state.pool_viewers import PoolViewers
 from app.core.state.pools import (
@@ -96,10 +96,7 @@ class Inventory:
         self._alike: dict[PoolId, dict[Features, SharedPools]] = {}
         # Pools as a node had them: when one of a node's pools has changed, the others are as they were.
         self._own: dict[Features, dict[PoolId, Pool]] = {}
-        self._own_of_nodes: dict[Features, dict[str, OwnPools]] = {}
-        # Pools that many nodes see: when each has changed last, by the number of such changes.
-        self._changed: dict[PoolId, int] = {}
-        self._changes = 0
+        self._own_of_nodes = OwnPools()
         self._kept_common = WeakSet[CommonPools]()
         self._sizes = PoolGenerations()
         self._seeing = PoolViewers()
@@ -108,7 +105,7 @@ class Inventory:
         self._former: dict[Features, list[CommonPools]] = {}
         self._selected = SelectedBy()
         self._last: tuple[Features, _Kept] | None = None
-        self._outdated: list[_Kept | dict[PoolId, Pool] | dict[str, OwnPools] | list[Pool]] = []
+        self._outdated: list[_Kept | dict[PoolId, Pool] | dict[str, OwnPoolsOfNode] | list[Pool]] = []
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
@@ -141,7 +138,7 @@ class Inventory:
     def let_go(self) -> None:
         """See ``State.let_go``."""
         emptied(self.nodes, self._tainted, self.slices, self._by_pool, self._by_node, self._generations)
-        emptied(self._alike, *self._pools.values(), *self._own.values(), *self._own_of_nodes.values())
+        emptied(self._alike, *self._pools.values(), *self._own.values(), *self._own_of_nodes.taken_out())
         self.free_outdated()
 
     def free_outdated(self) -> None:
@@ -208,7 +205,7 @@ class Inventory:
         self._seeing.drop(old)
         _remove(self._by_pool, old.pool_id, name)
         if old.pool_id not in self._by_pool:
-            self._changed.pop(old.pool_id, None)
+            self._own_of_nodes.forget(old.pool_id)
         if old.node_name:
             _remove(self._by_node, old.node_name, name)
         else:
@@ -450,19 +447,18 @@ class Inventory:
 
         Raises: PoolError. Cost: if nothing about the former has changed, a look-up for each.
         """
-        kept = self._own_of_nodes.setdefault(features, {})
-        names, known = self._by_node.get(node.name, ()), kept.get(node.name)
-        if known is not None and known.are_of(names, self._changed):
-            found = known.pools
-        else:
+        kept, names = self._own_of_nodes, self._by_node.get(node.name, ())
+        # Another evaluation may have kept what the node has since a change in a pause.
+        found = kept.of(features, node.name, names) if is_current() else None
+        if found is None:
             ids = {slice_.pool_id for slice_ in slices}
             if not ids.isdisjoint([slice_.pool_id for slice_ in others]):
                 return gather((*slices, *others))
-            made = self._changes
+            made = kept.now
             found = gather(slices)
             # Or the newest generation of one has nothing for this node.
             if is_current() and len(found) == len(ids):
-                kept[node.name] = OwnPools(names, found, made)
+                kept.put(features, node.name, OwnPoolsOfNode(names, found, made))
         more = gather(others) if others else ()
         return tuple(sorted((*found, *more), key=search_order)) if more else found
 
@@ -517,8 +513,7 @@ class Inventory:
             own.pop(pool, None)
         viewers = self._viewers(pool)
         if viewers is None:
-            self._changes += 1
-            self._changed[pool] = self._changes
+            self._own_of_nodes.change(pool)
         self._forget(viewers)
 
     def _forget(self, nodes: Iterable[str] | None) -> None:
@@ -537,8 +532,7 @@ class Inventory:
             self.touched += 1
             for kept in self._pools.values():
                 kept.pop(node, None)
-            for own in self._own_of_nodes.values():
-                own.pop(node, None)
+            self._own_of_nodes.drop(node)
 
     def _taint_again(self) -> None:
         if self._rules_wait:
@@ -566,8 +560,8 @@ class Inventory:
             return
         self._generations.clear()
         self._alike.clear()
-        self._outdated += filter(None, (*self._own.values(), *self._own_of_nodes.values()))
-        self._own, self._own_of_nodes = {}, {}
+        self._outdated += filter(None, (*self._own.values(), *self._own_of_nodes.taken_out()))
+        self._own = {}
         self._forget(None)
 
 
