@@ -1,5 +1,6 @@
 """Work that is interrupted at one of its pauses, and how much it does between two of them."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,7 +100,8 @@ class Meter:
     def measure(self, work: Callable[[], object]) -> object:
         """Runs the work, and gives what it returns or raises; None if it was interrupted."""
         self._counter.calls = 0
-        outer = sys.getprofile()
+        outer, collects = sys.getprofile(), gc.isenabled()
+        gc.disable()  # a collection calls functions of others, at moments that differ from run to run
         sys.setprofile(self._counter)
         try:
             with on_pause(self._paused):
@@ -110,6 +112,8 @@ class Meter:
             return error
         finally:
             sys.setprofile(outer)
+            if collects:
+                gc.enable()
             self._note("the end")
 
     def _paused(self, _cost: int) -> None:
