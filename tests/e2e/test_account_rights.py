@@ -5,7 +5,6 @@ refuses from what admission or validation refuses.
 """
 
 import os
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from harness import tls
 from harness.controlplane import ADMIN, ControlPlane
 from harness.release import CHART, FULL_NAME, Release
 from harness.scene import Scene
@@ -55,7 +55,7 @@ class Account:
         self.http = httpx.Client(
             base_url=server,
             headers=headers,
-            verify=ssl.create_default_context(cafile=ca),
+            verify=tls.trusting(ca),
             timeout=20,
             trust_env=False,
         )
@@ -132,7 +132,7 @@ def resources(control_plane: ControlPlane) -> list[Resource]:
     with httpx.Client(
         base_url=control_plane.server,
         headers=headers,
-        verify=ssl.create_default_context(cafile=ca),
+        verify=tls.trusting(ca),
         trust_env=False,
     ) as admin:
         versions = [("api/v1", "")]

@@ -1,7 +1,14 @@
-"""The watch of claims and the kubelet's part notice what they are there to notice."""
+"""The watch of claims and the kubelet's part notice what they are there for, and clients leave nothing open."""
+
+import gc
+import select
+import socket
+import struct
+from pathlib import Path
 
 import pytest
-from harness import objects
+import trustme
+from harness import objects, tls
 from harness.controlplane import ControlPlane
 from harness.holds import HoldWatcher
 from harness.kubelet import Kubelet
@@ -84,3 +91,20 @@ def test_a_pod_bound_before_its_claim_was_allocated_is_reported(
     finally:
         kubelet.stop()
     assert kubelet.faults[0] == f"{scene.namespace}/early was bound before claim cat was allocated"
+
+
+def test_a_socket_whose_peer_resets_the_connection_is_closed(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    authority = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        server, _ = listening.accept()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close() resets
+    server.close()
+    select.select([client], [], [], 10)  # until the reset is here
+    with pytest.raises(ConnectionResetError):
+        tls.trusting(authority).wrap_socket(client, server_hostname="localhost")
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []

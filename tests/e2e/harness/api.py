@@ -1,7 +1,6 @@
 """The Kubernetes API for tests: plain dicts over httpx."""
 
 import contextlib
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from app.core.json_object import JsonObject
+from harness import tls
 from harness.kubernetes import RESOURCE_API, TAINT_RULE_API
 
 V1 = "resource.k8s.io/v1"
@@ -84,7 +84,7 @@ class Api:
         self._http = httpx.Client(
             base_url=server,
             headers=headers,
-            verify=ssl.create_default_context(cafile=ca),
+            verify=tls.trusting(ca),
             timeout=20,
             trust_env=False,
         )
