@@ -19,7 +19,7 @@ A reservation is not final: a bind that finds it outdated (another node, changed
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,7 +53,7 @@ class ReservedPlace:
 
     node: str
     claim_allocations: tuple[ClaimAllocation, ...]
-    pools: tuple[Pool, ...] | None
+    pools: Sequence[Pool] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,7 +403,7 @@ class Reservations:
         late = any(item.binding_conditions for item in claim.allocation.devices)
         return not late and claim.allocation.devices == claim_allocation.allocation.devices
 
-    def _pools(self, node: str) -> tuple[Pool, ...] | None:
+    def _pools(self, node: str) -> Sequence[Pool] | None:
         """The pools as they are now: the same object as long as nothing about them has changed."""
         try:
             return self._state.inventory.pools(node, self._rules.features)

@@ -10,7 +10,7 @@ from app.core.allocator.matching import Matcher
 from app.core.model.features import Features
 from app.core.pauses import paced
 from app.core.selectors.accepted_drivers import AcceptedDrivers
-from app.core.state.common_pools import CommonPools, NodePools, in_places
+from app.core.state.common_pools import Accepted, CommonPools, NodePools, in_places
 from app.core.state.pools import Pool
 
 MAX_ACCEPTED = 8
@@ -54,20 +54,21 @@ def without_rejected(pools: Sequence[Pool], drivers: AcceptedDrivers, features: 
     if not isinstance(pools, NodePools):
         return [pool for pool in paced(pools) if not rejects(drivers, pool, features)]
     own = [(place, pool) for place, pool in paced(pools.own) if not rejects(drivers, pool, features)]
-    return in_places(own, _of_common(pools.common, drivers, features))
+    return in_places(own, accepted_of(pools.common, drivers, features).pools)
 
 
-def _of_common(pools: CommonPools, drivers: frozenset[str], features: Features) -> Sequence[tuple[int, Pool]]:
-    """The common pools that are not left out, with their places."""
+def accepted_of(pools: CommonPools, drivers: AcceptedDrivers, features: Features) -> Accepted:
+    """The common pools that are not left out. O(pools) once for all nodes that have them, with pauses."""
     known, key = pools.accepted, (drivers, features.device_binding_and_status)
     found = known.get(key)
     if found is None:
-        found = tuple(
-            (place, pool)
-            for place, pool in paced(list(enumerate(pools.pools)))
-            if not rejects(drivers, pool, features)
-        )
+        kept, rejected = list[tuple[int, Pool]](), False
+        for place, pool in enumerate(paced(pools.pools)):
+            if not rejects(drivers, pool, features):
+                kept.append((place, pool))
+            elif pool.devices:
+                rejected = True
         if len(known) >= MAX_ACCEPTED:
             known.clear()
-        known[key] = found
+        found = known[key] = Accepted(kept, rejected)
     return found

@@ -220,7 +220,7 @@ class Joint:
             pools.append(_pool(pool, self._state) if local and not pool.counter_sets else pool.id)
         return resources, node.declared_features, tuple(pools)
 
-    def _pools(self, node: str) -> tuple[Pool, ...]:
+    def _pools(self, node: str) -> Sequence[Pool]:
         try:
             return self._state.inventory.pools(node, self._rules.features)
         except PoolError:

@@ -267,7 +267,7 @@ class PodEvaluation:
             self._with_devices[name] = found
         return found
 
-    def _searched(self, node: Node, plan: Plan) -> tuple[tuple[Pool, ...], Outcome]:
+    def _searched(self, node: Node, plan: Plan) -> tuple[Sequence[Pool], Outcome]:
         """The node's pools, and the devices in them for the claims without an allocation. Cost: a search."""
         try:
             pools = self.state.inventory.pools(node.name, self.rules.features)
@@ -313,7 +313,7 @@ class PodEvaluation:
             case Invalid():
                 return NodeResult(node.name, "invalid", outcome.reasons, curable=False, searched=True)
 
-    def _fits(self, node: Node, pools: tuple[Pool, ...], fits: Fits) -> NodeResult:
+    def _fits(self, node: Node, pools: Sequence[Pool], fits: Fits) -> NodeResult:
         new = iter(fits.allocations)
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
         result = NodeResult(node.name, "fits", claims=self.claims, allocations=allocations, score=0)

@@ -3,24 +3,34 @@
 Without that, each node would go through all slices that belong to no single node, after each change of one.
 """
 
-from bisect import bisect
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from bisect import bisect, insort
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
+from typing import NamedTuple, overload
 from weakref import WeakValueDictionary
 
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
-from app.core.model.resource_slice import ResourceSlice
+from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import paced
 from app.core.state.pools import Pool, search_order
 
 MAX_MADE = 64
 """Sets of common pools: each has a reference to every pool, of which there may be thousands."""
+MAX_CHANGED = 64
+"""Pools that are put in place of others one by one."""
 _FEW = 64
 """Selectors that are kept beside twice as many as are in use."""
+
+
+class Accepted(NamedTuple):
+    """The common pools that a search reads, with their places, and whether it leaves out any with devices."""
+
+    pools: Sequence[tuple[int, Pool]]
+    rejected: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +38,20 @@ class CommonPools:
     """Pools in the order of the search. By identity, so that what is derived from them can be kept."""
 
     pools: tuple[Pool, ...]
-    accepted: dict[Hashable, tuple[tuple[int, Pool], ...]] = field(default_factory=dict)
-    """What a search reads of them, with their places: see ``without_rejected``."""
+    accepted: dict[Hashable, "Accepted"] = field(default_factory=dict)
+    """What a search reads of them: see ``app/core/allocator/other_drivers.py``."""
+
+    def changed(self, ids: AbstractSet[PoolId], pools: Sequence[Pool]) -> "CommonPools":
+        """With other pools in place of those with these ids; itself if it has none of them.
+
+        O(pools) look-ups, in one step.
+        """
+        kept = [pool for pool in self.pools if pool.id not in ids]
+        if not pools and len(kept) == len(self.pools):
+            return self
+        for pool in pools:
+            insort(kept, pool, key=search_order)
+        return CommonPools(tuple(kept))
 
     @cached_property
     def order(self) -> Sequence[tuple[bool, str, str]]:
@@ -45,29 +67,33 @@ class CommonPools:
         return found
 
 
-class NodePools(tuple[Pool, ...]):
+class NodePools(Sequence[Pool]):
     """All pools of a node, in the order of the search.
 
     ``own`` are those that are not among the ``common`` ones, each with the number of common ones before it.
+    They are put in one order each time that they are gone through: a reference to each of 3,000 pools for
+    each of 5,000 nodes would be 120 MB.
     """
 
-    common: CommonPools
-    own: tuple[tuple[int, Pool], ...]
+    def __init__(self, common: CommonPools, own: Sequence[Pool]) -> None:
+        """Of pools in order. O(own pools * log(common ones))."""
+        self.common = common
+        self.own = tuple([(bisect(common.order, search_order(pool)), pool) for pool in own])
 
-    @classmethod
-    def joined(cls, common: CommonPools, own: Sequence[Pool]) -> "NodePools":
-        """Of pools in order. O(own pools * log(common ones)), and a copy of the references."""
-        placed = tuple([(bisect(common.order, search_order(pool)), pool) for pool in own])
-        every: list[Pool] = []
-        done = 0
-        for at, pool in placed:
-            every += common.pools[done:at]
-            every.append(pool)
-            done = at
-        every += common.pools[done:]
-        found = cls(every)
-        found.common, found.own = common, placed
-        return found
+    def __len__(self) -> int:
+        return len(self.common.pools) + len(self.own)
+
+    def __iter__(self) -> Iterator[Pool]:
+        return iter(self._every())
+
+    @overload
+    def __getitem__(self, at: int) -> Pool: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Pool]: ...
+
+    def __getitem__(self, at: int | slice) -> Pool | Sequence[Pool]:
+        return self._every()[at]
 
     def of_drivers(self, drivers: AbstractSet[str]) -> list[Pool]:
         """The pools of these drivers, in order. O(own pools + those found), once O(pools)."""
@@ -76,6 +102,16 @@ class NodePools(tuple[Pool, ...]):
             [placed for placed in own if placed[1].id.driver in drivers],
             [placed for driver in drivers for placed in common.get(driver, ())],
         )
+
+    def _every(self) -> list[Pool]:
+        """O(pools) references."""
+        common, every, done = self.common.pools, list[Pool](), 0
+        for at, pool in self.own:
+            every += common[done:at]
+            every.append(pool)
+            done = at
+        every += common[done:]
+        return every
 
 
 def in_places(own: Iterable[tuple[int, Pool]], common: Iterable[tuple[int, Pool]]) -> list[Pool]:
@@ -88,17 +124,18 @@ def in_places(own: Iterable[tuple[int, Pool]], common: Iterable[tuple[int, Pool]
 class SharedSlices:
     """The slices that belong to no single node.
 
-    Of ``every`` one, ``common`` are those of pools that are the same for all nodes which match the same
-    selectors, ``rest`` the others. ``mask`` has the bits of the selectors of the common ones in ``selected``.
+    ``common`` are those of pools that are the same for all nodes which match the same selectors, ``rest`` the
+    others. ``mask`` has the bits of the selectors of the common ones in ``selected``.
     """
 
-    every: tuple[ResourceSlice, ...]
-    common: tuple[ResourceSlice, ...]
-    rest: tuple[ResourceSlice, ...]
+    common: Mapping[PoolId, Sequence[ResourceSlice]]
+    rest: Sequence[ResourceSlice]
     selected: "SelectedBy"
     mask: int
     made: WeakValueDictionary[int, CommonPools] = field(default_factory=WeakValueDictionary)
     """By the bits of the selectors that match, as long as a node has them; at most ``MAX_MADE``."""
+    former: dict[int, "Former"] = field(default_factory=dict)
+    """By these bits, what was made of the slices before they changed."""
 
     def matched(self, node: Node) -> int | None:
         """The bits of the selectors that match the node; None: one is malformed, of some slice."""
@@ -111,6 +148,40 @@ class SharedSlices:
     def is_full(self) -> bool:
         """Whether pools for other bits are not kept: nodes that have little in common share nothing."""
         return len(self.made) >= MAX_MADE
+
+    def selectors_of(self, pools: Iterable[PoolId]) -> AbstractSet[int]:
+        """Which selectors these of its pools have, by identity: they are interned."""
+        return {id(item.node_selector) for pool in pools for item in self.common.get(pool, ())}
+
+    def until_now(self) -> "FormerSlices":
+        """With what was made of them, which is used again where it does not change."""
+        made = {bits: Former(pools, frozenset()) for bits, pools in self.made.items()}
+        return FormerSlices(self, self.former | made, set())
+
+
+class Former(NamedTuple):
+    """Common pools, and those of them that have changed since."""
+
+    pools: CommonPools
+    changed: AbstractSet[PoolId]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FormerSlices:
+    """The slices that belonged to no single node before these pools changed."""
+
+    slices: SharedSlices
+    made: Mapping[int, Former]
+    changed: set[PoolId]
+
+    def made_for(self, slices: SharedSlices) -> dict[int, Former]:
+        """What can be used again for what they are now: nothing if the bits have another meaning."""
+        if slices.selected is not self.slices.selected or slices.mask != self.slices.mask:
+            return {}
+        now = {
+            bits: Former(former.pools, former.changed | self.changed) for bits, former in self.made.items()
+        }
+        return {bits: former for bits, former in now.items() if len(former.changed) <= MAX_CHANGED}
 
 
 class SelectedBy:

@@ -8,20 +8,27 @@ copies only a few dictionaries.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
-from weakref import WeakSet
+from itertools import chain
+from typing import Any, TypeVar
 
 from app.core.model.device_class import DeviceClass
 from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
-from app.core.pauses import emptied, paced
+from app.core.pauses import emptied, paced, paced_if_many
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
-from app.core.state.common_pools import CommonPools, NodePools, SelectedBy, SharedSlices
+from app.core.state.common_pools import (
+    MAX_CHANGED,
+    CommonPools,
+    FormerSlices,
+    NodePools,
+    SelectedBy,
+    SharedSlices,
+)
 from app.core.state.own_pools import OwnPools, OwnPoolsOfNode
 from app.core.state.pool_generations import GenerationSize, PoolGenerations
 from app.core.state.pool_viewers import PoolViewers
@@ -51,9 +58,22 @@ class _OutdatedError(Exception):
     """What is being put together has changed in a pause."""
 
 
-_PoolsOrError = tuple[Pool, ...] | PoolError
+@dataclass(frozen=True, slots=True)
+class _Gatherer:
+    """Puts pools of one node together from slices: see ``gather_pools``.
+
+    Raises: PoolError; _OutdatedError, if it would read something that is not ``is_current`` any more.
+    """
+
+    node: Node
+    features: Features
+    is_current: Callable[[], bool]
+    gather: Callable[[Iterable[ResourceSlice]], tuple[Pool, ...]]
+
+
+_PoolsOrError = Sequence[Pool] | PoolError
 _Kept = dict[str, _PoolsOrError | _Gathering]
-_Gather = Callable[[Iterable[ResourceSlice]], tuple[Pool, ...]]
+_Outdated = dict[str, Any] | dict[PoolId, Any] | list[Pool]
 
 _Foreseen = tuple[tuple[DeviceTaintRule, ...], dict[str, tuple[ResourceSlice, ResourceSlice]]]
 """Rules, and by name what a slice is under them."""
@@ -92,20 +112,19 @@ class Inventory:
         self._counting: dict[str, None] = {}
         self._by_pool: dict[PoolId, tuple[str, ...]] = {}
         self._pools: dict[Features, _Kept] = {}
-        self._generations: dict[PoolId, dict[Features, Generation]] = {}
-        self._alike: dict[PoolId, dict[Features, SharedPools]] = {}
+        self._generations: dict[Features, dict[PoolId, Generation]] = {}
+        self._alike: dict[Features, dict[PoolId, SharedPools]] = {}
         # Pools as a node had them: when one of a node's pools has changed, the others are as they were.
         self._own: dict[Features, dict[PoolId, Pool]] = {}
         self._own_of_nodes = OwnPools()
-        self._kept_common = WeakSet[CommonPools]()
         self._sizes = PoolGenerations()
         self._seeing = PoolViewers()
         self._divided: dict[Features, SharedSlices] = {}
-        # Those before the last change: most of their pools are used again.
-        self._former: dict[Features, list[CommonPools]] = {}
+        # Those before the last changes, and the pools that have changed: all others are used again.
+        self._former: dict[Features, FormerSlices] = {}
         self._selected = SelectedBy()
         self._last: tuple[Features, _Kept] | None = None
-        self._outdated: list[_Kept | dict[PoolId, Pool] | dict[str, OwnPoolsOfNode] | list[Pool]] = []
+        self._outdated: list[_Outdated] = []
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
@@ -124,21 +143,22 @@ class Inventory:
         other._counting = dict(self._counting)
         other._by_pool = dict(self._by_pool)
         other._pools = {features: dict(pools) for features, pools in self._pools.items()}
-        other._generations = {pool: dict(found) for pool, found in self._generations.items()}
-        other._alike = {pool: dict(found) for pool, found in self._alike.items()}
+        other._generations = {features: dict(found) for features, found in self._generations.items()}
+        other._alike = {features: dict(found) for features, found in self._alike.items()}
         other._own = {features: dict(pools) for features, pools in self._own.items()}
         other._sizes = self._sizes.fork()
         other._seeing = self._seeing.fork()
         other._divided = {
-            features: replace(found, made=found.made.copy()) for features, found in self._divided.items()
+            features: replace(found, made=found.made.copy(), former={})
+            for features, found in self._divided.items()
         }
         other._selected = self._selected
         return other
 
     def let_go(self) -> None:
         """See ``State.let_go``."""
-        emptied(self.nodes, self._tainted, self.slices, self._by_pool, self._by_node, self._generations)
-        emptied(self._alike, *self._pools.values(), *self._own.values(), *self._own_of_nodes.taken_out())
+        emptied(self.nodes, self._tainted, self.slices, self._by_pool, self._by_node)
+        emptied(*self._of_pools(), *self._pools.values(), *self._own_of_nodes.taken_out())
         self.free_outdated()
 
     def free_outdated(self) -> None:
@@ -258,7 +278,7 @@ class Inventory:
         if any(rule.selector and rule.selector.device_class == name for rule in self.rules.values()):
             self._taint_again()
 
-    def pools(self, node_name: str, features: Features) -> tuple[Pool, ...]:
+    def pools(self, node_name: str, features: Features) -> Sequence[Pool]:
         """The pools of a node, kept until something that they depend on changes.
 
         What they depend on may change in a pause here. Then the pools are those before the change or after
@@ -279,10 +299,10 @@ class Inventory:
             raise pools
         return pools
 
-    def kept_pools(self, node_name: str, features: Features) -> tuple[Pool, ...] | None:
+    def kept_pools(self, node_name: str, features: Features) -> Sequence[Pool] | None:
         """The pools of a node if they are known; None: they have changed since they were. O(1)."""
         pools = self._pools.get(features, {}).get(node_name)
-        return pools if isinstance(pools, tuple) else None
+        return None if isinstance(pools, _Gathering | PoolError) else pools
 
     def effective_slices(self) -> Iterable[ResourceSlice]:
         """All slices, with DeviceTaintRules applied."""
@@ -305,9 +325,10 @@ class Inventory:
         """The slices that belong to one node, with DeviceTaintRules applied."""
         return tuple(self._tainted[name] for name in self._by_node.get(node, ()))
 
-    def shared_slices(self) -> tuple[ResourceSlice, ...]:
-        """The slices that belong to no single node, with DeviceTaintRules applied."""
-        return tuple(self._tainted[name] for name in self._shared)
+    def shared_slices(self, features: Features | None = None) -> tuple[ResourceSlice, ...]:
+        """The slices that belong to no single node, with DeviceTaintRules unless the features have none."""
+        published = self._tainted if features is None else self._published(features)
+        return tuple(map(published.__getitem__, self._shared))
 
     def pool_slices(self, pool: PoolId) -> tuple[ResourceSlice, ...]:
         """All slices of a pool, of any generation, with DeviceTaintRules applied."""
@@ -332,39 +353,52 @@ class Inventory:
                 continue
             if self._is_kept(features, node_name, begun):
                 kept[node_name] = pools
-                self._keep_own(pools, features)
             return pools
-
-    def _keep_own(self, pools: _PoolsOrError, features: Features) -> None:
-        if isinstance(pools, PoolError):
-            return
-        own = self._own.setdefault(features, {})
-        for pool in [pool for _, pool in pools.own] if isinstance(pools, NodePools) else pools:
-            if pool.seen and pool.seen[0].node_name:
-                own[pool.id] = pool
-        if isinstance(pools, NodePools) and pools.common not in self._kept_common:
-            self._kept_common.add(pools.common)
-            own.update((pool.id, pool) for pool in pools.common.pools if pool.seen)
 
     def _is_kept(self, features: Features, node_name: str, begun: _Gathering) -> bool:
         return self._pools.get(features, {}).get(node_name) is begun
 
     def _gather(self, node: Node, features: Features, is_current: Callable[[], bool]) -> _PoolsOrError:
-        """Raises: _OutdatedError, if it would read something that is not ``is_current`` any more."""
-        node_name = node.name
-        published = self._tainted if features.device_taint_rules else self.slices
-        names = list(self._by_node.get(node_name, ()))
-        counting: list[str] = []
-        if features.channel.counters_everywhere:
-            counting = [
-                name
-                for name in self._counting
-                if self.slices[name].node_name not in (None, "", node_name)
-                and concerns_every_node(self.slices[name], features)
-            ]
-        slices = [published[name] for name in names]
-        more = [published[name] for name in counting]
-        shared = self._shared_slices(features, published, is_current)
+        """The pools of a node: those that it has in common with others, and those of all other slices.
+
+        Raises: _OutdatedError, if it would read something that is not ``is_current`` any more.
+        """
+        gatherer = self._gatherer(node, features, is_current)
+        published = self._published(features)
+        slices = [published[name] for name in self._by_node.get(node.name, ())]
+        more = self._counting_elsewhere(node.name, features)
+        shared = self._shared_slices(features, is_current)
+        try:
+            bits = shared.matched(node)
+            common = None if bits is None else shared.made.get(bits)
+            if bits is None or (common is None and shared.is_full):
+                return gatherer.gather((*slices, *self.shared_slices(features), *more))
+            own = self._own_pools(gatherer, slices, (*shared.rest, *more))
+            if common is None:
+                common = shared.made.setdefault(bits, self._common_pools(gatherer, shared, bits))
+                shared.former.pop(bits, None)
+            return NodePools(common, own)
+        except PoolError as error:
+            return error
+
+    def _published(self, features: Features) -> Mapping[str, ResourceSlice]:
+        return self._tainted if features.device_taint_rules else self.slices
+
+    def _counting_elsewhere(self, node_name: str, features: Features) -> list[ResourceSlice]:
+        """Slices of other nodes that concern this one, since they publish counters."""
+        if not features.channel.counters_everywhere:
+            return []
+        published = self._published(features)
+        return [
+            published[name]
+            for name in self._counting
+            if self.slices[name].node_name not in (None, "", node_name)
+            and concerns_every_node(self.slices[name], features)
+        ]
+
+    def _gatherer(self, node: Node, features: Features, is_current: Callable[[], bool]) -> _Gatherer:
+        published = self._published(features)
+        own = self._own.setdefault(features, {})
 
         def size(pool: PoolId) -> GenerationSize:
             if not is_current():
@@ -374,124 +408,132 @@ class Inventory:
         def newest(pool: PoolId) -> Generation:
             if not is_current():
                 raise _OutdatedError
-            known = self._generations.setdefault(pool, {})
-            found = known.get(features)
+            known = self._generations.setdefault(features, {})
+            found = known.get(pool)
             if found is None:
-                every = (published[name] for name in self._by_pool[pool])
-                found = known[features] = newest_generation(every, features)
+                found = newest_generation((published[name] for name in self._by_pool[pool]), features)
+                if is_current():
+                    known[pool] = found
             return found
 
         def alike(pool: PoolId) -> SharedPools:
             if not is_current():
                 raise _OutdatedError
-            by_features = self._alike.setdefault(pool, {})
-            found = by_features.get(features)
+            known = self._alike.setdefault(features, {})
+            found = known.get(pool)
             if found is None:
-                found = by_features[features] = SharedPools()
+                found = known[pool] = SharedPools()
             return found
 
-        own = self._own.setdefault(features, {})
-        gather = partial(
-            gather_pools,
-            node,
-            newest=newest,
-            features=features,
-            size=size,
-            alike=alike,
-            before=own.get,
-        )
-        try:
-            own_pools = partial(self._own_pools, node, features, gather, is_current=is_current)
-            pools = self._joined(node, gather, slices, shared, more, own_pools=own_pools)
-        except PoolError as error:
-            return error
-        # Not before that: a change in a pause makes another attempt necessary.
-        self._let_former_go(features)
-        return pools
+        def gather(slices: Iterable[ResourceSlice]) -> tuple[Pool, ...]:
+            found = gather_pools(node, slices, newest, features, size, alike=alike, before=own.get)
+            if is_current():
+                own.update((pool.id, pool) for pool in found if pool.seen and pool.seen[0].node_name)
+            return found
 
-    @staticmethod
-    def _joined(
-        node: Node,
-        gather: _Gather,
-        slices: Sequence[ResourceSlice],
-        shared: SharedSlices,
-        more: Sequence[ResourceSlice],
-        *,
-        own_pools: Callable[[Sequence[ResourceSlice], Sequence[ResourceSlice]], tuple[Pool, ...]],
-    ) -> tuple[Pool, ...]:
-        """The pools of a node: those that it has in common with others, and those of all other slices.
-
-        Raises: PoolError.
-        """
-        bits = shared.matched(node)
-        common = None if bits is None else shared.made.get(bits)
-        if bits is None or (common is None and shared.is_full):
-            return gather((*slices, *shared.every, *more))
-        pools = own_pools(slices, (*shared.rest, *more))
-        if common is None:
-            made = gather(shared.common) if shared.common else ()
-            common = shared.made.setdefault(bits, CommonPools(made))
-        return NodePools.joined(common, pools)
+        return _Gatherer(node, features, is_current, gather)
 
     def _own_pools(
-        self,
-        node: Node,
-        features: Features,
-        gather: _Gather,
-        slices: Sequence[ResourceSlice],
-        others: Sequence[ResourceSlice],
-        *,
-        is_current: Callable[[], bool],
+        self, of: _Gatherer, slices: Sequence[ResourceSlice], others: Sequence[ResourceSlice]
     ) -> tuple[Pool, ...]:
         """The pools of the slices that name a node, and of ``others``, in order.
 
-        Raises: PoolError. Cost: if nothing about the former has changed, a look-up for each.
+        Raises: PoolError, _OutdatedError. Cost: if nothing about the former has changed, a look-up for each.
         """
-        kept, names = self._own_of_nodes, self._by_node.get(node.name, ())
+        node, features = of.node.name, of.features
+        kept, names = self._own_of_nodes, self._by_node.get(node, ())
         # Another evaluation may have kept what the node has since a change in a pause.
-        found = kept.of(features, node.name, names) if is_current() else None
+        found = kept.of(features, node, names) if of.is_current() else None
         if found is None:
             ids = {slice_.pool_id for slice_ in slices}
             if not ids.isdisjoint([slice_.pool_id for slice_ in others]):
-                return gather((*slices, *others))
+                return of.gather((*slices, *others))
             made = kept.now
-            found = gather(slices)
+            found = of.gather(slices)
             # Or the newest generation of one has nothing for this node.
-            if is_current() and len(found) == len(ids):
-                kept.put(features, node.name, OwnPoolsOfNode(names, found, made))
-        more = gather(others) if others else ()
+            if of.is_current() and len(found) == len(ids):
+                kept.put(features, node, OwnPoolsOfNode(names, found, made))
+        more = of.gather(others) if others else ()
         return tuple(sorted((*found, *more), key=search_order)) if more else found
 
-    def _shared_slices(
-        self, features: Features, published: Mapping[str, ResourceSlice], is_current: Callable[[], bool]
-    ) -> SharedSlices:
+    def _common_pools(self, of: _Gatherer, shared: SharedSlices, bits: int) -> CommonPools:
+        """The pools of the common slices. O(those that have changed) if they were made before.
+
+        Raises: PoolError, _OutdatedError.
+        """
+        former = shared.former.get(bits)
+        ids = shared.common.keys() if former is None else former.changed
+        slices = [slice_ for id_ in paced(ids) for slice_ in shared.common.get(id_, ())]
+        made = of.gather(slices) if slices else ()
+        if of.is_current():
+            self._own.setdefault(of.features, {}).update((pool.id, pool) for pool in made if pool.seen)
+        return CommonPools(made) if former is None else former.pools.changed(former.changed, made)
+
+    def _shared_slices(self, features: Features, is_current: Callable[[], bool]) -> SharedSlices:
         """The slices of no single node. O(such slices) once after each change of them, with pauses.
 
         Raises: _OutdatedError.
         """
         found = self._divided.get(features)
-        if found is not None:
-            return found
-        every = tuple([published[name] for name in self._shared])
-        of_some_node = {slice_.pool_id for slice_ in paced(every) if slice_.per_device_node_selection}
-        of_some_node |= {pool for slice_ in paced(every) if self._seeing.has_own(pool := slice_.pool_id)}
-        common, rest = list[ResourceSlice](), list[ResourceSlice]()
-        for slice_ in paced(every):
-            (rest if slice_.pool_id in of_some_node else common).append(slice_)
-        if not is_current():
-            raise _OutdatedError
-        selectors = {id(slice_.node_selector): slice_.node_selector for slice_ in common}
-        used = [selector for selector in selectors.values() if selector is not None]
-        if self._selected.has_outgrown(len(used)):
-            self._selected = SelectedBy()
-        mask = self._selected.mask(used)
-        found = SharedSlices(every, tuple(common), tuple(rest), self._selected, mask)
-        self._divided[features] = found
+        if found is None:
+            former = self._former.get(features)
+            found = self._divide(features) if former is None else self._divide_again(features, former)
+            if not is_current():
+                raise _OutdatedError
+            found = self._divided.setdefault(features, found)  # or by another evaluation, in a pause
+            self._let_former_go(features, found)
         return found
 
-    def _let_former_go(self, features: Features) -> None:
-        """Frees the common pools from before the last change; what has not changed is in the new ones."""
-        self._outdated += [list(common.pools) for common in self._former.pop(features, ())]
+    def _divide(self, features: Features) -> SharedSlices:
+        by_pool: dict[PoolId, list[ResourceSlice]] = {}
+        for slice_ in paced(every := self.shared_slices(features)):
+            by_pool.setdefault(slice_.pool_id, []).append(slice_)
+        common = {pool: slices for pool, slices in paced(by_pool.items()) if self._is_common(pool, slices)}
+        rest = [slice_ for slice_ in paced(every) if slice_.pool_id not in common]
+        return SharedSlices(common, rest, *self._selecting(common))
+
+    def _divide_again(self, features: Features, former: FormerSlices) -> SharedSlices:
+        """O(slices of the changed pools) where only those have changed, and a copy of the references."""
+        before, changed, published = former.slices, frozenset(former.changed), self._published(features)
+        common, rest = dict(before.common), before.rest
+        rest_changed = any(slice_.pool_id in changed for slice_ in paced(rest))
+        for pool in paced(changed, 1):
+            common.pop(pool, None)
+            slices = [published[name] for name in self._by_pool.get(pool, ()) if name in self._shared]
+            if slices and self._is_common(pool, slices):
+                common[pool] = slices
+            elif slices:
+                rest_changed = True
+        if rest_changed:
+            rest = [item for item in paced(self.shared_slices(features)) if item.pool_id not in common]
+        found = SharedSlices(common, rest, before.selected, before.mask)
+        if found.selectors_of(changed) != before.selectors_of(changed):
+            found = SharedSlices(common, rest, *self._selecting(common))
+        found.former.update(former.made_for(found))
+        return found
+
+    def _is_common(self, pool: PoolId, slices: Collection[ResourceSlice]) -> bool:
+        """Whether a pool of no single node is the same for all nodes that match the same selectors."""
+        return not self._seeing.has_own(pool) and not any(
+            slice_.per_device_node_selection for slice_ in paced_if_many(slices)
+        )
+
+    def _selecting(self, common: Mapping[PoolId, Iterable[ResourceSlice]]) -> tuple[SelectedBy, int]:
+        """The selectors of these slices, as bits."""
+        every = [slice_.node_selector for slices in paced(common.values()) for slice_ in slices]
+        selectors = {id(selector): selector for selector in every if selector is not None}
+        if self._selected.has_outgrown(len(selectors)):
+            self._selected = SelectedBy()
+        return self._selected, self._selected.mask(selectors.values())
+
+    def _let_former_go(self, features: Features, now: SharedSlices | None = None) -> None:
+        """Frees the common pools from before the last changes, except those that are used again."""
+        former = self._former.pop(features, None)
+        if former is not None:
+            used = () if now is None else now.former
+            self._outdated += [
+                list(made.pools.pools) for bits, made in former.made.items() if bits not in used
+            ]
 
     def is_seen_by_all(self, pool: PoolId) -> bool:
         """Whether all nodes may see a pool, or more than are distinguished. O(1)."""
@@ -507,14 +549,26 @@ class Inventory:
 
     def _forget_pool(self, pool: PoolId) -> None:
         """Discards derived data of a pool, and of the nodes that see it."""
-        self._generations.pop(pool, None)
-        self._alike.pop(pool, None)
-        for own in self._own.values():
-            own.pop(pool, None)
+        for known in self._of_pools():
+            known.pop(pool, None)
         viewers = self._viewers(pool)
         if viewers is None:
             self._own_of_nodes.change(pool)
+            self._note_common(pool)
         self._forget(viewers)
+
+    def _of_pools(self) -> Iterator[dict[PoolId, Any]]:
+        """What is kept of each pool."""
+        return chain(self._own.values(), self._generations.values(), self._alike.values())
+
+    def _note_common(self, pool: PoolId) -> None:
+        """A pool that is no single node's has changed: what was made of the others is used again."""
+        self._former.update((features, shared.until_now()) for features, shared in self._divided.items())
+        self._divided.clear()
+        for features, former in list(self._former.items()):
+            former.changed.add(pool)
+            if len(former.changed) > MAX_CHANGED:
+                self._let_former_go(features)
 
     def _forget(self, nodes: Iterable[str] | None) -> None:
         self.changes.note(nodes)
@@ -522,10 +576,6 @@ class Inventory:
             self.touched += len(self.nodes)
             self._outdated += filter(None, self._pools.values())
             self._pools = {features: {} for features in self._pools}
-            for features, shared in self._divided.items():
-                if shared.made:
-                    self._former[features] = list(shared.made.values())
-            self._divided.clear()
             self._last = None
             return
         for node in nodes:
@@ -558,10 +608,12 @@ class Inventory:
             for pool in paced(pools):
                 self._forget_pool(pool)
             return
-        self._generations.clear()
-        self._alike.clear()
-        self._outdated += filter(None, (*self._own.values(), *self._own_of_nodes.taken_out()))
-        self._own = {}
+        self._outdated += filter(None, (*self._of_pools(), *self._own_of_nodes.taken_out()))
+        self._own, self._generations, self._alike = {}, {}, {}
+        self._former.update((features, shared.until_now()) for features, shared in self._divided.items())
+        self._divided.clear()
+        for features in list(self._former):
+            self._let_former_go(features)
         self._forget(None)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from app.core.allocator.node_devices import NODE_OPERATIONS, PoolView
-from app.core.allocator.other_drivers import rejects
+from app.core.allocator.other_drivers import accepted_of, rejects
 from app.core.allocator.plan import Plan
 from app.core.model.features import Features
 from app.core.model.node import Node
@@ -44,7 +44,7 @@ class UniqueNodeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Of some pools of a node: the ``looks`` of those that count, and their ``places`` among all of them.
+    """Of some pools of a node: the ``looks`` of those that count, and their ``places``.
 
     ``rejected``: others are rejected by their driver.
     """
@@ -94,13 +94,13 @@ class NodeSignature:
         """
         try:
             if not isinstance(pools, NodePools):
-                part = self._part(node, pools, taken)
+                part = self._part(node, list(enumerate(pools)), taken)
                 return part.rejected, part.looks
             common = self._common(node, pools.common, taken, OfCommon() if of_common is None else of_common)
-            own = self._part(node, [pool for _, pool in pools.own], taken)
+            own = self._part(node, pools.own, taken)
         except UniqueNodeError:
             return None
-        before = [bisect_left(common.places, pools.own[place][0]) for place in own.places]
+        before = [bisect_left(common.places, place) for place in own.places]
         return common.rejected or own.rejected, common.looks, tuple(before), own.looks
 
     def _common(self, node: Node, pools: CommonPools, taken: Taken, known: "OfCommon") -> "_Part":
@@ -108,7 +108,8 @@ class NodeSignature:
         kinds, kind = known.setdefault(pools, {}), NODE_OPERATIONS in node.declared_features
         if kind not in kinds:
             try:
-                part = self._part(node, pools.pools, taken)
+                accepted = accepted_of(pools, self._drivers, self._features)
+                part = self._part(node, accepted.pools, taken, rejected=accepted.rejected)
             except UniqueNodeError:
                 kinds[kind] = None
             else:
@@ -119,10 +120,12 @@ class NodeSignature:
             raise UniqueNodeError
         return found
 
-    def _part(self, node: Node, pools: Sequence[Pool], taken: Taken) -> "_Part":
+    def _part(
+        self, node: Node, pools: Sequence[tuple[int, Pool]], taken: Taken, *, rejected: bool = False
+    ) -> "_Part":
         """Raises: UniqueNodeError."""
-        rejected, places, looks = False, list[int](), list[Hashable]()
-        for place, pool in enumerate(paced_if_many(pools)):
+        places, looks = list[int](), list[Hashable]()
+        for place, pool in paced_if_many(pools):
             if not _is_noticed(pool):
                 continue
             if rejects(self._drivers, pool, self._features):

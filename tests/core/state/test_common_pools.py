@@ -1,6 +1,7 @@
 """Pools that nodes have in common: what each node sees is as if its pools were put together for it alone."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 from weakref import ref
 
@@ -62,7 +63,7 @@ def alone(state: State, target: Node, features: Features) -> tuple[Pool, ...]:
     return gather_pools(target, (*slices, *counting), newest, features)
 
 
-def seen(pools: tuple[Pool, ...]) -> list[Any]:
+def seen(pools: Sequence[Pool]) -> list[Any]:
     return [
         (pool.id, pool.incomplete, pool.invalid_reason, [str(placed.id) for placed in pool.devices])
         for pool in pools

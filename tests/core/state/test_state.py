@@ -201,7 +201,7 @@ def test_new_labels_of_a_node_open_devices_to_it() -> None:
     requirement = {"key": "rack", "operator": "In", "values": ["r1"]}
     raw["spec"]["nodeSelector"] = {"nodeSelectorTerms": [{"matchExpressions": [requirement]}]}
     state = state_with(node("n1"), raw)
-    assert state.inventory.pools("n1", FEATURES) == ()
+    assert list(state.inventory.pools("n1", FEATURES)) == []
     state.upsert(read(node("n1", rack="r1")))
     assert len(state.inventory.pools("n1", FEATURES)) == 1
 
