@@ -1,7 +1,7 @@
 """Pools that nodes have in common: what each node sees is as if its pools were put together for it alone."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import ref
 
@@ -11,8 +11,8 @@ from app.core.allocator.other_drivers import without_rejected
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject, parse
-from app.core.model.resource_slice import PoolId
-from app.core.state import common_pools, pool_viewers
+from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.state import common_pools, inventory, pool_viewers
 from app.core.state.common_pools import NodePools
 from app.core.state.pools import Generation, Pool, PoolError, gather_pools, newest_generation
 from app.core.state.state import State
@@ -52,22 +52,37 @@ def in_pool(pool: str, raw: Any) -> Any:
 
 def alone(state: State, target: Node, features: Features) -> tuple[Pool, ...]:
     """The pools of a node, of all slices that may concern it."""
-    inventory = state.inventory
-    slices = (*inventory.node_slices(target.name), *inventory.shared_slices())
-    more = [item for item in inventory.effective_slices() if item.shared_counters and item not in slices]
+    index = state.inventory
+    tainted = features.device_taint_rules
+    published = index.slices | (
+        {item.meta.name: item for item in index.effective_slices()} if tainted else {}
+    )
+
+    def now(slices: Iterable[ResourceSlice]) -> list[ResourceSlice]:
+        return [published[item.meta.name] for item in slices]
+
+    slices = now((*index.node_slices(target.name), *index.shared_slices()))
+    more = [item for item in published.values() if item.shared_counters and item not in slices]
     counting = more if features.channel.counters_everywhere else []
 
     def newest(pool: PoolId) -> Generation:
-        return newest_generation(inventory.pool_slices(pool), features)
+        return newest_generation(now(index.pool_slices(pool)), features)
 
     return gather_pools(target, (*slices, *counting), newest, features)
 
 
 def seen(pools: Sequence[Pool]) -> list[Any]:
     return [
-        (pool.id, pool.incomplete, pool.invalid_reason, [str(placed.id) for placed in pool.devices])
+        (pool.id, pool.incomplete, pool.invalid_reason, [placed.device for placed in pool.devices])
         for pool in pools
     ]
+
+
+def taint_rule(name: str, driver: str) -> Any:
+    taint = {"key": "k", "value": "v", "effect": "NoSchedule"}
+    spec = {"deviceSelector": {"driver": driver}, "taint": taint}
+    api = "resource.k8s.io/v1beta2"
+    return {"apiVersion": api, "kind": "DeviceTaintRule", "metadata": {"name": name}, "spec": spec}
 
 
 def random_slice(rng: random.Random, number: int) -> Any:
@@ -98,12 +113,14 @@ def random_slice(rng: random.Random, number: int) -> Any:
 
 
 @pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.37"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(9))
 def test_each_node_sees_what_it_would_see_alone(
     version: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if seed % 2:
         monkeypatch.setattr(pool_viewers, "MAX_VIEWERS", 2)
+        monkeypatch.setattr(inventory, "MAX_CHANGED", 3)
+        monkeypatch.setattr(common_pools, "MAX_CHANGED", 3)
     rng = random.Random(seed)  # noqa: S311 - repeatable
     features, state = Features.of(version_named(version)), State()
     for number in range(6):
@@ -114,10 +131,12 @@ def test_each_node_sees_what_it_would_see_alone(
             state.delete("ResourceSlice", ("", f"s{rng.randrange(40)}"))
         if rng.random() < 0.2:
             state.upsert(read(node(f"n{rng.randrange(6)}", zone=rng.choice("abc"))))
-        if number % 5:
+        if rng.random() < 0.1:
+            state.upsert(read(taint_rule("r", rng.choice(["a.example.com", DRIVER]))))
+        if number % (5, 1, 2)[seed % 3]:
             continue
         copied = state.fork()
-        for name, target in state.nodes.items():
+        for name, target in rng.sample(list(state.nodes.items()), (6, 3, 1)[seed % 3]):
             expected = seen(alone(state, target, features))
             pools = state.inventory.pools(name, features)
             assert seen(pools) == expected
@@ -259,7 +278,35 @@ def test_pools_that_have_not_changed_are_not_made_up_again() -> None:
     state.inventory.free_outdated()
     pools = meter.measure(lambda: state.inventory.pools("n0", Features()))
     assert len(pools) == 668, "of this node, for all nodes, and of its zone"
-    assert meter.total < 30_000, "some 30 calls for each, with the look at 1,000 slices"
+    assert meter.total < 5_000, "some 5 calls for each, to find the place of the changed one"
+
+
+def test_common_pools_stay_when_a_pool_changes_that_is_not_in_common() -> None:
+    state = with_many(2, 30)
+    before = [state.inventory.pools(name, Features()) for name in ("n0", "n1")]
+    raw = shared("own", perDeviceNodeSelection=True)
+    raw["spec"]["devices"][0]["nodeName"] = "n1"
+    state.upsert(read(raw))
+    after = [state.inventory.pools(name, Features()) for name in ("n0", "n1")]
+    for one, other in zip(before, after, strict=True):
+        assert isinstance(one, NodePools)
+        assert isinstance(other, NodePools)
+        assert one.common is other.common
+    assert [len(pools) for pools in after] == [len(before[0]), len(before[1]) + 1]
+
+
+def test_common_pools_that_a_node_did_not_need_meanwhile_have_all_changes() -> None:
+    state = with_many(2, 30)
+    before = {name: state.inventory.pools(name, Features()) for name in state.nodes}
+    for number in range(3):
+        raw = shared(f"p000{3 * number}", 3 * number, "s.example.com")
+        raw["spec"]["pool"]["generation"] = 2
+        state.upsert(read(raw))
+        state.inventory.pools("n0", Features())
+    after = state.inventory.pools("n1", Features())
+    assert [pool.id for pool in after] == [pool.id for pool in before["n1"]]
+    changed = {new.id.pool for new, old in zip(after, before["n1"], strict=True) if new is not old}
+    assert changed == {"p0000", "p0003", "p0006"}
 
 
 def test_own_pools_are_not_gone_through_when_common_ones_change() -> None:
