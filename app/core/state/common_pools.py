@@ -134,8 +134,9 @@ class SharedSlices:
     mask: int
     made: WeakValueDictionary[int, CommonPools] = field(default_factory=WeakValueDictionary)
     """By the bits of the selectors that match, as long as a node has them; at most ``MAX_MADE``."""
-    former: dict[int, "Former"] = field(default_factory=dict)
-    """By these bits, what was made of the slices before they changed."""
+    former: Mapping[int, "Former"] = field(default_factory=dict)
+    """What was made of the slices before they changed, by the bits of ``former_mask`` that matched."""
+    former_mask: int = 0
 
     def matched(self, node: Node) -> int | None:
         """The bits of the selectors that match the node; None: one is malformed, of some slice."""
@@ -149,14 +150,25 @@ class SharedSlices:
         """Whether pools for other bits are not kept: nodes that have little in common share nothing."""
         return len(self.made) >= MAX_MADE
 
-    def selectors_of(self, pools: Iterable[PoolId]) -> AbstractSet[int]:
-        """Which selectors these of its pools have, by identity: they are interned."""
-        return {id(item.node_selector) for pool in pools for item in self.common.get(pool, ())}
+    def former_for(self, node: Node) -> "Former | None":
+        """What was made for the node before the slices changed, if it is kept.
+
+        Raises: SelectorError.
+        """
+        return self.former.get(self.selected.of(node) & self.former_mask) if self.former else None
 
     def until_now(self) -> "FormerSlices":
         """With what was made of them, which is used again where it does not change."""
         made = {bits: Former(pools, frozenset()) for bits, pools in self.made.items()}
-        return FormerSlices(self, self.former | made, set())
+        before = self.former if self.former_mask == self.mask else {}
+        return FormerSlices(self, {**before, **made}, set())
+
+
+def selectors_of(
+    pools: Iterable[PoolId], common: Mapping[PoolId, Sequence[ResourceSlice]]
+) -> AbstractSet[int]:
+    """Which selectors these pools have among the common ones, by identity: selectors are interned."""
+    return {id(item.node_selector) for pool in pools for item in common.get(pool, ())}
 
 
 class Former(NamedTuple):
@@ -174,10 +186,8 @@ class FormerSlices:
     made: Mapping[int, Former]
     changed: set[PoolId]
 
-    def made_for(self, slices: SharedSlices) -> dict[int, Former]:
-        """What can be used again for what they are now: nothing if the bits have another meaning."""
-        if slices.selected is not self.slices.selected or slices.mask != self.slices.mask:
-            return {}
+    def still_of_use(self) -> dict[int, Former]:
+        """What was made, with all changes until now, except where there are too many."""
         now = {
             bits: Former(former.pools, former.changed | self.changed) for bits, former in self.made.items()
         }

@@ -28,6 +28,7 @@ from app.core.state.common_pools import (
     NodePools,
     SelectedBy,
     SharedSlices,
+    selectors_of,
 )
 from app.core.state.own_pools import OwnPools, OwnPoolsOfNode
 from app.core.state.pool_generations import GenerationSize, PoolGenerations
@@ -375,8 +376,7 @@ class Inventory:
                 return gatherer.gather((*slices, *self.shared_slices(features), *more))
             own = self._own_pools(gatherer, slices, (*shared.rest, *more))
             if common is None:
-                common = shared.made.setdefault(bits, self._common_pools(gatherer, shared, bits))
-                shared.former.pop(bits, None)
+                common = shared.made.setdefault(bits, self._common_pools(gatherer, shared))
             return NodePools(common, own)
         except PoolError as error:
             return error
@@ -456,12 +456,12 @@ class Inventory:
         more = of.gather(others) if others else ()
         return tuple(sorted((*found, *more), key=search_order)) if more else found
 
-    def _common_pools(self, of: _Gatherer, shared: SharedSlices, bits: int) -> CommonPools:
+    def _common_pools(self, of: _Gatherer, shared: SharedSlices) -> CommonPools:
         """The pools of the common slices. O(those that have changed) if they were made before.
 
         Raises: PoolError, _OutdatedError.
         """
-        former = shared.former.get(bits)
+        former = shared.former_for(of.node)
         ids = shared.common.keys() if former is None else former.changed
         slices = [slice_ for id_ in paced(ids) for slice_ in shared.common.get(id_, ())]
         made = of.gather(slices) if slices else ()
@@ -506,11 +506,11 @@ class Inventory:
                 rest_changed = True
         if rest_changed:
             rest = [item for item in paced(self.shared_slices(features)) if item.pool_id not in common]
-        found = SharedSlices(common, rest, before.selected, before.mask)
-        if found.selectors_of(changed) != before.selectors_of(changed):
-            found = SharedSlices(common, rest, *self._selecting(common))
-        found.former.update(former.made_for(found))
-        return found
+        selected, mask = before.selected, before.mask
+        if selectors_of(changed, common) != selectors_of(changed, before.common):
+            selected, mask = self._selecting(common)
+        made = former.still_of_use() if selected is before.selected else {}
+        return SharedSlices(common, rest, selected, mask, former=made, former_mask=before.mask)
 
     def _is_common(self, pool: PoolId, slices: Collection[ResourceSlice]) -> bool:
         """Whether a pool of no single node is the same for all nodes that match the same selectors."""
