@@ -371,6 +371,8 @@ class Inventory:
         shared = self._shared_slices(features, is_current)
         try:
             bits = shared.matched(node)
+            if not is_current():
+                raise _OutdatedError
             common = None if bits is None else shared.made.get(bits)
             if bits is None or (common is None and shared.is_full):
                 return gatherer.gather((*slices, *self.shared_slices(features), *more))
