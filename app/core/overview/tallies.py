@@ -97,11 +97,7 @@ class Tallies:
             return
         self.counted += 1
         # What changes at one of its pauses is counted once more by the next call.
-        tally = NodeTally()
-        for slice_ in paced(slices, _EVERY):
-            items = paced(views.of_slice(slice_), _DEVICES_AT_ONCE)
-            _add(tally, slice_, items, views, demands, attribute=self.attribute)
-        self.nodes[name] = tally
+        tally = self.nodes[name] = tally_of(slices, views, demands, self.attribute)
         if tally.unsettled:
             self._unsettled.add(name)
         else:
@@ -113,11 +109,12 @@ def tally_of(
 ) -> NodeTally:
     """The tally of the devices in these slices, those of a node or of no node.
 
-    Cost: O(devices x (demands + taints)), without pauses: a search needs it after its time is up as well.
+    Cost: O(devices x (demands + taints)), with pauses.
     """
     tally = NodeTally()
-    for slice_ in slices:
-        _add(tally, slice_, views.of_slice(slice_), views, demands, attribute=attribute)
+    for slice_ in paced(slices, _EVERY):
+        items = paced(views.of_slice(slice_), _DEVICES_AT_ONCE)
+        _add(tally, slice_, items, views, demands, attribute=attribute)
     return tally
 
 

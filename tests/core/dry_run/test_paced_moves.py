@@ -6,7 +6,7 @@ from app.core.dry_run.repack import follow, repack
 from app.core.dry_run.what_if import drain
 from app.core.state.state import State
 from tests.core.preemption.cluster import RULES, Cluster, budget
-from tests.objects import device_class
+from tests.objects import device, device_class, slice_of
 from tests.pausing import Meter
 
 MAX_CALLS = 6_000
@@ -54,6 +54,19 @@ def test_repack_pauses_while_it_takes_all_pods_off() -> None:
 
 def test_defragmentation_pauses_while_it_reads_pods() -> None:
     made, meter = full(), Meter(most_pauses=5_000)
+    nodes = sorted(made.state.nodes)
+    meter.measure(lambda: defragment(made.state, nodes, RULES, 0.001))
+    assert meter.most < MAX_CALLS, meter.where
+
+
+def test_defragmentation_pauses_among_the_devices_of_all_nodes() -> None:
+    made, meter = full(), Meter(most_pauses=5_000)
+    for number in range(1_000):
+        raw = slice_of("x", device("d"), suffix=f"-{number}")
+        del raw["spec"]["nodeName"]
+        raw["spec"] |= {"allNodes": True, "driver": "net.example.com"}
+        raw["spec"]["pool"]["name"] = f"all-{number}"
+        made.add(raw)
     nodes = sorted(made.state.nodes)
     meter.measure(lambda: defragment(made.state, nodes, RULES, 0.001))
     assert meter.most < MAX_CALLS, meter.where
