@@ -1,4 +1,4 @@
-"""The watch of claims and the kubelet's part notice what they are there for, and clients leave nothing open."""
+"""What tests watch with notices what it is there to notice, and their clients leave no socket open."""
 
 import gc
 import select
