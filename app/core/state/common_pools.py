@@ -38,7 +38,7 @@ class CommonPools:
     """Pools in the order of the search. By identity, so that what is derived from them can be kept."""
 
     pools: tuple[Pool, ...]
-    accepted: dict[Hashable, "Accepted"] = field(default_factory=dict)
+    accepted: dict[Hashable, Accepted] = field(default_factory=dict)
     """What a search reads of them: see ``app/core/allocator/other_drivers.py``."""
 
     def changed(self, ids: AbstractSet[PoolId], pools: Sequence[Pool]) -> "CommonPools":
@@ -158,10 +158,11 @@ class SharedSlices:
         return self.former.get(self.selected.of(node) & self.former_mask) if self.former else None
 
     def until_now(self) -> "FormerSlices":
-        """With what was made of them, which is used again where it does not change."""
+        """With what was made of them, which is used again where it does not change: at most ``MAX_MADE``."""
         made = {bits: Former(pools, frozenset()) for bits, pools in self.made.items()}
-        before = self.former if self.former_mask == self.mask else {}
-        return FormerSlices(self, {**before, **made}, set())
+        before = self.former.items() if self.former_mask == self.mask else ()
+        older = [item for item in before if item[0] not in made]
+        return FormerSlices(self, made | dict(older[: max(0, MAX_MADE - len(made))]), set())
 
 
 def selectors_of(
@@ -185,6 +186,11 @@ class FormerSlices:
     slices: SharedSlices
     made: Mapping[int, Former]
     changed: set[PoolId]
+
+    def note(self, pool: PoolId) -> bool:
+        """Notes that a pool has changed. Returns whether those are still few."""
+        self.changed.add(pool)
+        return len(self.changed) <= MAX_CHANGED
 
     def still_of_use(self) -> dict[int, Former]:
         """What was made, with all changes until now, except where there are too many."""

@@ -22,7 +22,6 @@ from app.core.pauses import emptied, paced, paced_if_many
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
 from app.core.state.common_pools import (
-    MAX_CHANGED,
     CommonPools,
     FormerSlices,
     NodePools,
@@ -564,13 +563,15 @@ class Inventory:
         return chain(self._own.values(), self._generations.values(), self._alike.values())
 
     def _note_common(self, pool: PoolId) -> None:
-        """A pool that is no single node's has changed: what was made of the others is used again."""
+        """A pool that may be in common has changed: what was made of the others is used again."""
+        self._outdate_divided()
+        for features, former in list(self._former.items()):
+            if not former.note(pool):
+                self._let_former_go(features)
+
+    def _outdate_divided(self) -> None:
         self._former.update((features, shared.until_now()) for features, shared in self._divided.items())
         self._divided.clear()
-        for features, former in list(self._former.items()):
-            former.changed.add(pool)
-            if len(former.changed) > MAX_CHANGED:
-                self._let_former_go(features)
 
     def _forget(self, nodes: Iterable[str] | None) -> None:
         self.changes.note(nodes)
@@ -612,8 +613,7 @@ class Inventory:
             return
         self._outdated += filter(None, (*self._of_pools(), *self._own_of_nodes.taken_out()))
         self._own, self._generations, self._alike = {}, {}, {}
-        self._former.update((features, shared.until_now()) for features, shared in self._divided.items())
-        self._divided.clear()
+        self._outdate_divided()
         for features in list(self._former):
             self._let_former_go(features)
         self._forget(None)

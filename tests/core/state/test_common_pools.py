@@ -12,7 +12,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_slice import PoolId, ResourceSlice
-from app.core.state import common_pools, inventory, pool_viewers
+from app.core.state import common_pools, pool_viewers
 from app.core.state.common_pools import NodePools
 from app.core.state.pools import Generation, Pool, PoolError, gather_pools, newest_generation
 from app.core.state.state import State
@@ -119,7 +119,6 @@ def test_each_node_sees_what_it_would_see_alone(
 ) -> None:
     if seed % 2:
         monkeypatch.setattr(pool_viewers, "MAX_VIEWERS", 2)
-        monkeypatch.setattr(inventory, "MAX_CHANGED", 3)
         monkeypatch.setattr(common_pools, "MAX_CHANGED", 3)
     rng = random.Random(seed)  # noqa: S311 - repeatable
     features, state = Features.of(version_named(version)), State()
@@ -307,6 +306,24 @@ def test_common_pools_that_a_node_did_not_need_meanwhile_have_all_changes() -> N
     assert [pool.id for pool in after] == [pool.id for pool in before["n1"]]
     changed = {new.id.pool for new, old in zip(after, before["n1"], strict=True) if new is not old}
     assert changed == {"p0000", "p0003", "p0006"}
+
+
+def test_common_pools_that_no_node_needs_any_more_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common_pools, "MAX_MADE", 2)
+    state, made = State(), []
+    for number in range(12):
+        state.upsert(read(node(f"n{number}", zone=f"z{number}")))
+        state.upsert(read(shared(f"p{number}", **selecting("zone", f"z{number}"))))
+    for number in range(12):
+        state.upsert(read(shared("all", number)))
+        pools = state.inventory.pools(f"n{number}", Features())
+        assert isinstance(pools, NodePools)
+        made.append(ref(pools.common))
+    del pools
+    state.inventory.free_outdated()
+    assert sum(common() is not None for common in made) <= 2 * 2, (
+        "those now, and those before the last change"
+    )
 
 
 def test_own_pools_are_not_gone_through_when_common_ones_change() -> None:
