@@ -1,6 +1,7 @@
 """``make bench``: side by side in one run; prints tables, writes bench/results/*.json and plots of them."""
 
 import argparse
+import platform
 import sys
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def main() -> int:
         return 1
     given.to.mkdir(parents=True, exist_ok=True)
     run = Run(program, given.nodes, given.rounds, given.scale, given.uv, given.contenders, given.pods)
+    run.progress(f"Python {platform.python_version()}: {run.mix_ms} ms of CPU time for a fixed mix of steps")
     lacking = False
     for part in PARTS:
         if given.part is not None and part.name not in given.part:

@@ -12,6 +12,8 @@ from typing import Any
 
 from oracle import Oracle
 
+from bench import interpreter
+
 Row = dict[str, Any]
 
 
@@ -20,6 +22,7 @@ class Run:
     """One run. ``sizes`` and ``scale`` are numbers of nodes; in-tree is left out of ``scale``.
 
     ``contenders`` of end to end, all of them if empty, with ``pods`` each, 0 for what suits each.
+    ``mix_ms`` says how fast the interpreter and the machine are.
     """
 
     program: Path
@@ -29,6 +32,7 @@ class Run:
     uv: Path | None = None
     contenders: Sequence[str] = ()
     pods: int = 0
+    mix_ms: float = field(default_factory=interpreter.mix_ms)
     _started: float = field(default_factory=time.monotonic)
 
     def in_tree(self) -> AbstractContextManager[Oracle]:
@@ -62,14 +66,15 @@ class Part:
         for row in self.measure(run):
             rows.append(row)
             print(*(f"{row.get(name, '-'):>13}" for name in self.columns), flush=True)
-            self._write(path, rows)
+            self._write(run, path, rows)
         run.progress(f"written to {path}")
 
-    def _write(self, path: Path, rows: list[Row]) -> None:
+    def _write(self, run: Run, path: Path, rows: list[Row]) -> None:
         about = {
             "what": self.about,
             "python": platform.python_version(),
             "machine": platform.machine(),
             "system": platform.system(),
+            "mix_ms": run.mix_ms,
         }
         path.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")

@@ -1,6 +1,7 @@
 """The benchmark measures what it says: the same answers as in-tree, and less work where it says so."""
 
 import asyncio
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import oracle
 import pytest
 
 from bench import allocation, files_entered, http_filter, scale, shortcuts
+from bench.run import Part, Run
 from bench.scenes import SCENES
 
 FITTING = {
@@ -82,3 +84,11 @@ def test_an_answer_is_the_same_without_a_shortcut(name: str) -> None:
         "prioritize-0-off",
         "filter-1-off",
     }
+
+
+def test_results_tell_what_they_were_measured_with(tmp_path: Path) -> None:
+    run = Run(tmp_path, [1], 1, 0)
+    Part("counted", "rows of one column", ("n",), lambda _: iter([{"n": 7}])).run(run, tmp_path)
+    written = json.loads((tmp_path / "counted.json").read_text())
+    assert written["rows"] == [{"n": 7}]
+    assert written["about"]["mix_ms"] == run.mix_ms > 0
