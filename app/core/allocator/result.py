@@ -1,6 +1,6 @@
 """From the devices that the search has found to the AllocationResults that are written."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.outcome import AllocationError, Fits, Reason
@@ -8,9 +8,12 @@ from app.core.allocator.partial_allocation import Assignment
 from app.core.allocator.plan import Alternative, ClaimPlan
 from app.core.model.allocation import AllocatedDevice, Allocation, AllocationConfiguration
 from app.core.model.node_selector import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
+from app.core.pauses import paced, paced_if_many
 
 FROM_CLASS = "FromClass"
 FROM_CLAIM = "FromClaim"
+_CLAIMS = 16
+"""Allocations made between two pauses: some 0.3 ms, and a Pod may have thousands of claims."""
 
 
 def fits(
@@ -25,7 +28,7 @@ def fits(
         AllocationError: a node selector has more than one term, which the API server does not let in.
     """
     by_claim: list[list[Assignment]] = [[] for _ in node_devices.plan.claims]
-    for assignment in assignments:
+    for assignment in paced(assignments):
         by_claim[assignment.alternative.claim_index].append(assignment)
     allocations = tuple(
         Allocation(
@@ -33,11 +36,13 @@ def fits(
             config=_configuration(claim, alternatives, merges=node_devices.plan.channel.merges_configuration),
             node_selector=_node_selector(node_devices, claim, own),
         )
-        for claim, alternatives, own in zip(node_devices.plan.claims, chosen, by_claim, strict=True)
+        for claim, alternatives, own in paced(
+            zip(node_devices.plan.claims, chosen, by_claim, strict=True), _CLAIMS
+        )
     )
     ranks = tuple(
         alternative.rank
-        for alternatives in chosen
+        for alternatives in paced(chosen)
         for alternative in alternatives
         if alternative.is_subrequest
     )
@@ -109,7 +114,7 @@ def _node_selector(
     node_devices: NodeDevices, claim: ClaimPlan, assignments: Sequence[Assignment]
 ) -> NodeSelector | None:
     """Where the devices can be used from; None: everywhere."""
-    found: tuple[list[NodeSelectorRequirement], list[NodeSelectorRequirement]] = ([], [])
+    expressions, fields = _Requirements(), _Requirements()
     for assignment in assignments:
         placed = node_devices.devices[assignment.position]
         source = placed.device if placed.slice.per_device_node_selection else placed.slice
@@ -123,19 +128,24 @@ def _node_selector(
             message = f"device {placed.id}: a node selector with {len(terms)} terms is not supported"
             raise AllocationError(Reason("NodeSelectorInvalid", message, claim.name))
         for term in terms:
-            _add_new(found[0], term.match_expressions)
-            _add_new(found[1], term.match_fields)
-    if not found[0] and not found[1]:
+            expressions.add(term.match_expressions)
+            fields.add(term.match_fields)
+    if not expressions.all and not fields.all:
         return None
-    return NodeSelector((NodeSelectorTerm(tuple(found[0]), tuple(found[1])),))
+    return NodeSelector((NodeSelectorTerm(expressions.all, fields.all),))
 
 
-def _add_new(known: list[NodeSelectorRequirement], more: Iterable[NodeSelectorRequirement]) -> None:
-    for item in more:
-        if not any(
-            item.key == other.key
-            and item.operator == other.operator
-            and set(item.values) == set(other.values)
-            for other in known
-        ):
-            known.append(item)
+class _Requirements:
+    """Requirements in the order in which they came, each once, in whatever order its values are."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, frozenset[str]], NodeSelectorRequirement] = {}
+
+    def add(self, more: Collection[NodeSelectorRequirement]) -> None:
+        """O(requirements), with pauses: nothing bounds what a slice requires but its size."""
+        for item in paced_if_many(more):
+            self._found.setdefault((item.key, item.operator, item.allowed), item)
+
+    @property
+    def all(self) -> tuple[NodeSelectorRequirement, ...]:
+        return tuple(self._found.values())

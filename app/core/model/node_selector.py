@@ -135,7 +135,7 @@ def _term_matches(term: NodeSelectorTerm, name: str, labels: Mapping[str, str]) 
     for item in paced_if_many(term.match_expressions):
         if not _holds(item, labels):
             return False
-    for item in term.match_fields:  # noqa: SIM110 - as in matches
+    for item in paced_if_many(term.match_fields):  # noqa: SIM110 - as in matches
         if not _field_holds(item, name):
             return False
     return True
@@ -186,7 +186,7 @@ def _error(terms: tuple[NodeSelectorTerm, ...]) -> str:
 def _validate(term: NodeSelectorTerm) -> None:
     for item in paced_if_many(term.match_expressions):
         _validate_expression(item)
-    for item in term.match_fields:
+    for item in paced_if_many(term.match_fields):
         if item.operator not in ("In", "NotIn"):
             raise SelectorError(f"{item.operator!r} is not a valid field selector operator")
         if len(item.values) != 1:
