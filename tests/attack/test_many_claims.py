@@ -6,6 +6,7 @@ from app.core.dry_run.place import place
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
+from app.core.placement.chosen_policy import ANNOTATION
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
@@ -14,6 +15,7 @@ from tests.objects import claim, device, device_class, node, pod, slice_of
 from tests.pausing import Meter
 
 CLAIMS, EACH = 1_024, 64
+MAX_REQUESTS = 32
 MAX_CALLS = 12_000
 
 
@@ -39,9 +41,7 @@ def _placed(state: State, *claims: str) -> tuple[Any, Meter]:
 
 def test_a_pod_of_many_claims_that_fits_is_placed_in_short_steps() -> None:
     slices = [
-        slice_of(
-            "n0", *(device(f"d{part}-{n}") for n in range(EACH)), count=CLAIMS // EACH, suffix=str(part)
-        )
+        slice_of("n0", *(device(f"d{part}-{n}") for n in range(EACH)), count=CLAIMS // EACH, suffix=str(part))
         for part in range(CLAIMS // EACH)
     ]
     names = [f"w{number}" for number in range(CLAIMS)]
@@ -66,4 +66,24 @@ def test_slices_that_require_much_of_a_node_are_joined_in_short_steps() -> None:
     values = [item.values[0] for item in term.match_expressions]
     assert values == [f"v{part}-{n}" for part in range(2) for n in range(3_000)]
     assert meter.total < 500_000  # each is compared with none of the others
+    assert meter.most < MAX_CALLS, meter.where
+
+
+def test_the_policy_of_a_pod_of_many_claims_is_looked_up_in_short_steps() -> None:
+    options = [{"name": f"o{n}", "deviceClassName": f"c{n}"} for n in range(8)]
+    names = [f"w{number}" for number in range(256)]
+    claims = [claim(name) for name in names]
+    for raw in claims:
+        raw["spec"]["devices"]["requests"] = [
+            {"name": f"r{n}", "firstAvailable": options} for n in range(MAX_REQUESTS)
+        ]
+    unknown = [device_class(f"c{n}") for n in range(8)]
+    for raw in unknown:
+        raw["metadata"]["annotations"] = {ANNOTATION: "no such policy"}
+    state, wanted, meter = _state(node("n0"), *unknown, *claims), parse(pod("p", *names)), Meter()
+    assert isinstance(wanted, Pod)
+    rules = Rules(SelectorCache(), lambda: "share")
+    found = meter.measure(lambda: PodEvaluation(state, wanted, rules))
+    assert isinstance(found, PodEvaluation)
+    assert found.rules.policy == rules.policy
     assert meter.most < MAX_CALLS, meter.where

@@ -15,7 +15,7 @@ from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import distance, node_message
 from app.core.dry_run.place import PodPlacement
-from app.core.pauses import paced, paced_if_many
+from app.core.pauses import FEW, paced, paced_if_many
 from app.core.placement.node_result import NodeResult
 
 MAX_NODE_VERDICTS = 50_000
@@ -83,7 +83,7 @@ def pod_answer(
                 "shared": held.by_name,
                 "allocation": allocation.to_json() if allocation is not None else None,
             }
-            for held, allocation in zip(item.claims, claims, strict=True)
+            for held, allocation in paced(zip(item.claims, claims, strict=True), FEW)
         ],
         "summary": redacted(item.summary, redaction),
         **nodes,
@@ -114,7 +114,7 @@ def node_verdict(answer: NodeResult, *, full: bool) -> dict[str, Any]:
         "distance": 0 if answer.verdict == "fits" else distance(answer.reasons),
         "scoreParts": [asdict(item) for item in answer.score_parts] if full else [],
         "reasons": [reason_json(item, full=full) for item in paced_if_many(answer.reasons)],
-        "allocations": [allocation.to_json() for allocation in answer.allocations],
+        "allocations": [allocation.to_json() for allocation in paced_if_many(answer.allocations)],
     }
 
 

@@ -1,7 +1,7 @@
 """Node selectors, as k8s.io/component-helpers/scheduling/corev1/nodeaffinity reads them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -41,6 +41,10 @@ class NodeSelectorRequirement:
         return result
 
 
+def _to_json(requirements: Collection[NodeSelectorRequirement]) -> list[dict[str, Any]]:
+    return [requirement.to_json() for requirement in paced_if_many(requirements)]
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSelectorTerm:
     """All requirements must hold; a term without any selects nothing."""
@@ -52,9 +56,9 @@ class NodeSelectorTerm:
         """The Kubernetes form, empty lists left out."""
         result: dict[str, Any] = {}
         if self.match_expressions:
-            result["matchExpressions"] = [requirement.to_json() for requirement in self.match_expressions]
+            result["matchExpressions"] = _to_json(self.match_expressions)
         if self.match_fields:
-            result["matchFields"] = [requirement.to_json() for requirement in self.match_fields]
+            result["matchFields"] = _to_json(self.match_fields)
         return result
 
 
