@@ -1,7 +1,8 @@
-"""How fast this interpreter is on this machine: most of the service's CPU time is calls of Python functions.
+"""How fast this interpreter is on this machine, at a fixed mix of what the service does in Python.
 
-A Python that is built without profile-guided optimization, as some version managers do by default, needs 1.6
-times the CPU time of one that is built with it, as the one of the container image.
+For it, a Python that is built without profile-guided optimization, as some version managers do by default,
+takes 1.6 times the CPU time of one that is built with it, as that of the container image is. On a busy
+machine it varies by as much, so results without it compare badly.
 """
 
 import time

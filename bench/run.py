@@ -22,7 +22,7 @@ class Run:
     """One run. ``sizes`` and ``scale`` are numbers of nodes; in-tree is left out of ``scale``.
 
     ``contenders`` of end to end, all of them if empty, with ``pods`` each, 0 for what suits each.
-    ``mix_ms`` says how fast the interpreter and the machine are.
+    ``mix_ms`` shows how fast the interpreter and the machine are.
     """
 
     program: Path
