@@ -116,7 +116,8 @@ class Placing:
         work = self.run.work
         async with self.service.places.watched(self.body.progress, len(self.pods)) as count:
             placed, self.late = await work.time_slice.collect(self.steps(), work.stop, count)
-        work.leftovers.append(partial(emptied, placed))
+        # Each may be the only owner of the verdicts of all nodes.
+        work.leftovers.append(partial(emptied, placed, every=1))
         return placed
 
     async def preemptions(self, placed: Sequence[PodPlacement]) -> Mapping[Key, Any]:
