@@ -141,7 +141,7 @@ def test_what_is_known_of_each_pod_is_freed_with_pauses_when_time_is_up() -> Non
     pods = members(100, pod(templates=("cat",)))
     greedy_alone = Meter()
     greedy_alone.measure(lambda: greedy(page_job(), pods))
-    with interrupted_once_after(greedy_alone.pauses + 1_000) as since:
+    with interrupted_once_after(greedy_alone.pauses + 2_000) as since:
         assert gang(page_job(), pods).outcome == "unknown"
     assert since[0] > 3
 
