@@ -13,7 +13,7 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_claim import ResourceClaim
-from app.core.pauses import paced
+from app.core.pauses import paced_if_many
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
@@ -112,5 +112,5 @@ def _chosen(node_devices: NodeDevices, search: Search) -> list[list[Alternative]
             request.alternatives[subrequests.get((claim_index, number), 0)]
             for number, request in enumerate(claim.requests)
         ]
-        for claim_index, claim in paced(enumerate(node_devices.plan.claims))
+        for claim_index, claim in enumerate(paced_if_many(node_devices.plan.claims))
     ]

@@ -1,6 +1,6 @@
 """From the devices that the search has found to the AllocationResults that are written."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.outcome import AllocationError, Fits, Reason
@@ -8,18 +8,16 @@ from app.core.allocator.partial_allocation import Assignment
 from app.core.allocator.plan import Alternative, ClaimPlan
 from app.core.model.allocation import AllocatedDevice, Allocation, AllocationConfiguration
 from app.core.model.node_selector import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
-from app.core.pauses import paced, paced_if_many
+from app.core.pauses import paced_if_many
 
 FROM_CLASS = "FromClass"
 FROM_CLAIM = "FromClaim"
-_CLAIMS = 16
-"""Allocations made between two pauses: some 0.3 ms, and a Pod may have thousands of claims."""
 
 
 def fits(
     node_devices: NodeDevices,
     chosen: Sequence[Sequence[Alternative]],
-    assignments: Iterable[Assignment],
+    assignments: Collection[Assignment],
     new_share_id: Callable[[], str],
 ) -> Fits:
     """The allocations, one a claim. ``chosen`` has the variant of each request of each claim.
@@ -28,7 +26,7 @@ def fits(
         AllocationError: a node selector has more than one term, which the API server does not let in.
     """
     by_claim: list[list[Assignment]] = [[] for _ in node_devices.plan.claims]
-    for assignment in paced(assignments):
+    for assignment in paced_if_many(assignments):
         by_claim[assignment.alternative.claim_index].append(assignment)
     allocations = tuple(
         Allocation(
@@ -36,13 +34,13 @@ def fits(
             config=_configuration(claim, alternatives, merges=node_devices.plan.channel.merges_configuration),
             node_selector=_node_selector(node_devices, claim, own),
         )
-        for claim, alternatives, own in paced(
-            zip(node_devices.plan.claims, chosen, by_claim, strict=True), _CLAIMS
+        for claim, alternatives, own in zip(
+            paced_if_many(node_devices.plan.claims), chosen, by_claim, strict=True
         )
     )
     ranks = tuple(
         alternative.rank
-        for alternatives in paced(chosen)
+        for alternatives in paced_if_many(chosen)
         for alternative in alternatives
         if alternative.is_subrequest
     )

@@ -14,6 +14,9 @@ from app.core.state.state import State
 ANNOTATION = "dra-extender/policy"
 """Annotation of a Pod or a DeviceClass: a policy, or several with weights."""
 
+_FEW = 8
+"""Claims between two pauses: each may have 256 options."""
+
 
 def policy_for(state: State, pod: Pod, claims: Collection[ResourceClaim], rules: Rules) -> str:
     """The policy, as text for ``policy_named``.
@@ -27,7 +30,7 @@ def policy_for(state: State, pod: Pod, claims: Collection[ResourceClaim], rules:
     if wish and is_policy(wish):
         return wish
     seen = set[str]()
-    for claim in paced(claims, 8):  # of up to 256 options each
+    for claim in claims if len(claims) <= _FEW else paced(claims, _FEW):
         for option in _options(claim):
             name = option.device_class
             if name in seen:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from app.core.model.allocation import AllocatedDevice, Allocation
 from app.core.model.resource_claim import ClaimSpec, RequestSpec
-from app.core.pauses import paced
+from app.core.pauses import paced_if_many
 from app.core.scoring.device_demand import DeviceDemand
 from app.core.state.common_pools import NodePools
 from app.core.state.pools import PlacedDevice, Pool
@@ -64,7 +64,7 @@ class Prospect:
         self.demand = demand
         self.new = [
             (number, device)
-            for number, allocation in paced(enumerate(allocations))
+            for number, allocation in enumerate(paced_if_many(allocations))
             for device in allocation.devices
             if not device.admin_access
         ]
@@ -104,12 +104,12 @@ class Prospect:
     @cached_property
     def matched(self) -> frozenset[str]:
         """The attributes by which claims keep devices together: the Pod's own, and those of others."""
-        return self._groups.union(*(spec.matched for spec in paced(self._specs)))
+        return self._groups.union(*(spec.matched for spec in paced_if_many(self._specs)))
 
     @cached_property
     def _requests(self) -> Mapping[tuple[int, str], RequestSpec]:
         found = {}
-        for number, spec in paced(enumerate(self._specs)):
+        for number, spec in enumerate(paced_if_many(self._specs)):
             for request in spec.requests:
                 if request.exactly is not None:
                     found[number, request.name] = request.exactly
