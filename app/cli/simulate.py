@@ -142,7 +142,7 @@ def _classes(trace: "Trace") -> Iterator[tuple[str, str]]:
     """The kinds, each with the classes that it requests."""
     for kind in trace.kinds.values():
         for request in kind.spec.requests:
-            for way in request.first_available or filter(None, (request.exactly,)):
+            for way in request.options:
                 yield kind.name, way.device_class
 
 

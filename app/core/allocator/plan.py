@@ -172,7 +172,7 @@ class Planner:
     ) -> RequestPlan:
         if request.first_available and not self._features.prioritized_list:
             raise _disabled("DRAPrioritizedList", "has subrequests", claim, request.name)
-        specs = request.first_available or ((request.exactly,) if request.exactly is not None else ())
+        specs = request.options
         if not specs:
             raise _invalid("RequestUnknown", "the request is of an unknown type", claim, request.name)
         is_list = bool(request.first_available)

@@ -51,6 +51,11 @@ class DeviceRequest:
     exactly: RequestSpec | None = None
     first_available: tuple[RequestSpec, ...] = ()
 
+    @property
+    def options(self) -> tuple[RequestSpec, ...]:
+        """The specifications of which one is to be met, in order; none if the type of request is unknown."""
+        return self.first_available or ((self.exactly,) if self.exactly is not None else ())
+
 
 @dataclass(frozen=True, slots=True)
 class Constraint:

@@ -163,7 +163,6 @@ def _text_of_claim(spec: ClaimSpec) -> str:
 
 
 def _text_of_request(request: DeviceRequest) -> str:
-    options = request.first_available or ((request.exactly,) if request.exactly else ())
-    more = len(options) - _MAX_OPTIONS
-    parts = [text_of_spec(option) for option in options[:_MAX_OPTIONS]]
+    more = len(request.options) - _MAX_OPTIONS
+    parts = [text_of_spec(option) for option in request.options[:_MAX_OPTIONS]]
     return " or ".join([*parts, f"{more} more"] if more > 0 else parts)

@@ -2,10 +2,10 @@
 settings, in this order.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import RequestSpec, ResourceClaim
+from app.core.model.resource_claim import ResourceClaim
 from app.core.pauses import paced
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
@@ -31,8 +31,7 @@ def policy_for(state: State, pod: Pod, claims: Collection[ResourceClaim], rules:
         return wish
     seen = set[str]()
     for claim in claims if len(claims) <= _FEW else paced(claims, _FEW):
-        for option in _options(claim):
-            name = option.device_class
+        for name in (option.device_class for request in claim.spec.requests for option in request.options):
             if name in seen:
                 continue
             seen.add(name)
@@ -41,13 +40,6 @@ def policy_for(state: State, pod: Pod, claims: Collection[ResourceClaim], rules:
             if wish and is_policy(wish):
                 return wish
     return rules.policy
-
-
-def _options(claim: ResourceClaim) -> Iterator[RequestSpec]:
-    for request in claim.spec.requests:
-        if request.exactly is not None and not request.first_available:
-            yield request.exactly
-        yield from request.first_available
 
 
 def is_policy(text: str) -> bool:

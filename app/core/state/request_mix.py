@@ -37,8 +37,7 @@ class RequestMix:
         names: dict[str, None] = {}
         for spec, _ in self.kinds:
             for request in spec.requests:
-                options = request.first_available or ((request.exactly,) if request.exactly else ())
-                names.update(dict.fromkeys(option.device_class for option in options))
+                names.update(dict.fromkeys(option.device_class for option in request.options))
         return tuple(names)
 
     @property
