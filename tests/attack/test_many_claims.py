@@ -3,30 +3,20 @@
 from typing import Any
 
 from app.core.dry_run.place import place
-from app.core.model.features import Features
-from app.core.model.parse import InventoryObject, parse
+from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.chosen_policy import ANNOTATION
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
+from tests.core.dry_run.states import state_with
 from tests.objects import claim, device, device_class, node, pod, slice_of
 from tests.pausing import Meter
 
 CLAIMS, EACH = 1_024, 64
 MAX_REQUESTS = 32
 MAX_CALLS = 12_000
-
-
-def _state(*raws: Any) -> State:
-    state = State()
-    for raw in raws:
-        item = parse(raw)
-        assert isinstance(item, InventoryObject)
-        state.upsert(item)
-    state.inventory.pools("n0", Features())
-    return state
 
 
 def _placed(state: State, *claims: str) -> tuple[Any, Meter]:
@@ -45,7 +35,7 @@ def test_a_pod_of_many_claims_that_fits_is_placed_in_short_steps() -> None:
         for part in range(CLAIMS // EACH)
     ]
     names = [f"w{number}" for number in range(CLAIMS)]
-    state = _state(node("n0"), device_class(), *slices, *map(claim, names))
+    state = state_with(node("n0"), device_class(), *slices, *map(claim, names))
     answer, meter = _placed(state, *names)
     given = [item.device.device for allocation in answer.allocations for item in allocation.devices]
     assert len(given) == len(set(given)) == CLAIMS
@@ -60,7 +50,7 @@ def test_slices_that_require_much_of_a_node_are_joined_in_short_steps() -> None:
         item["spec"]["nodeSelector"] = {"nodeSelectorTerms": [{"matchExpressions": required}]}
     both = claim("w")
     both["spec"]["devices"]["requests"][0]["exactly"]["count"] = 2
-    answer, meter = _placed(_state(node("n0"), device_class(), *slices, both), "w")
+    answer, meter = _placed(state_with(node("n0"), device_class(), *slices, both), "w")
     (allocation,) = answer.allocations
     (term,) = allocation.node_selector.terms
     values = [item.values[0] for item in term.match_expressions]
@@ -80,7 +70,7 @@ def test_the_policy_of_a_pod_of_many_claims_is_looked_up_in_short_steps() -> Non
     unknown = [device_class(f"c{n}") for n in range(8)]
     for raw in unknown:
         raw["metadata"]["annotations"] = {ANNOTATION: "no such policy"}
-    state, wanted, meter = _state(node("n0"), *unknown, *claims), parse(pod("p", *names)), Meter()
+    state, wanted, meter = state_with(node("n0"), *unknown, *claims), parse(pod("p", *names)), Meter()
     assert isinstance(wanted, Pod)
     rules = Rules(SelectorCache(), lambda: "share")
     found = meter.measure(lambda: PodEvaluation(state, wanted, rules))

@@ -15,7 +15,7 @@ from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import distance, node_message
 from app.core.dry_run.place import PodPlacement
-from app.core.pauses import FEW, paced, paced_if_many
+from app.core.pauses import paced, paced_if_many
 from app.core.placement.node_result import NodeResult
 
 MAX_NODE_VERDICTS = 50_000
@@ -83,7 +83,7 @@ def pod_answer(
                 "shared": held.by_name,
                 "allocation": allocation.to_json() if allocation is not None else None,
             }
-            for held, allocation in paced(zip(item.claims, claims, strict=True), FEW)
+            for held, allocation in zip(paced_if_many(item.claims), claims, strict=True)
         ],
         "summary": redacted(item.summary, redaction),
         **nodes,

@@ -13,6 +13,9 @@ from app.core.pauses import paced_if_many
 FROM_CLASS = "FromClass"
 FROM_CLAIM = "FromClaim"
 
+_Requirements = dict[tuple[str, str, frozenset[str]], NodeSelectorRequirement]
+"""In the order in which they came, each once, in whatever order its values are."""
+
 
 def fits(
     node_devices: NodeDevices,
@@ -126,24 +129,14 @@ def _node_selector(
             message = f"device {placed.id}: a node selector with {len(terms)} terms is not supported"
             raise AllocationError(Reason("NodeSelectorInvalid", message, claim.name))
         for term in terms:
-            expressions.add(term.match_expressions)
-            fields.add(term.match_fields)
-    if not expressions.all and not fields.all:
+            _add_new(expressions, term.match_expressions)
+            _add_new(fields, term.match_fields)
+    if not expressions and not fields:
         return None
-    return NodeSelector((NodeSelectorTerm(expressions.all, fields.all),))
+    return NodeSelector((NodeSelectorTerm(tuple(expressions.values()), tuple(fields.values())),))
 
 
-class _Requirements:
-    """Requirements in the order in which they came, each once, in whatever order its values are."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, str, frozenset[str]], NodeSelectorRequirement] = {}
-
-    def add(self, more: Collection[NodeSelectorRequirement]) -> None:
-        """O(requirements), with pauses: nothing bounds what a slice requires but its size."""
-        for item in paced_if_many(more):
-            self._found.setdefault((item.key, item.operator, item.allowed), item)
-
-    @property
-    def all(self) -> tuple[NodeSelectorRequirement, ...]:
-        return tuple(self._found.values())
+def _add_new(known: _Requirements, more: Collection[NodeSelectorRequirement]) -> None:
+    """O(requirements), with pauses: nothing bounds what a slice requires but its size."""
+    for item in paced_if_many(more):
+        known.setdefault((item.key, item.operator, item.allowed), item)
