@@ -53,7 +53,7 @@ class DeviceRequest:
 
     @property
     def options(self) -> tuple[RequestSpec, ...]:
-        """The specifications of which one is to be met, in order; none if the type of request is unknown."""
+        """The specifications of which one must be met, in order; none if the type of request is unknown."""
         return self.first_available or ((self.exactly,) if self.exactly is not None else ())
 
 
