@@ -259,6 +259,38 @@ def test_what_is_done_at_once_is_not_long() -> None:
         at_once(milliseconds(), lambda: list(paced(range(10**6), 1)))
 
 
+@pytest.mark.parametrize(("steps", "attempts"), [(1, 1), (40, 2)], ids=["short", "longer than a slice"])
+def test_what_is_short_nearly_always_begins_again_where_it_is_not(steps: int, attempts: int) -> None:
+    begun = 0
+
+    def work() -> str:
+        nonlocal begun
+        begun += 1
+        for _ in range(steps):
+            pause(7)
+        return "done"
+
+    async def ask() -> tuple[str, int]:
+        time_slice = TimeSlice(milliseconds(), 0.01)
+        return await time_slice.run_short(work), time_slice.cel_cost
+
+    result, cost = asyncio.run(ask())
+    assert (result, begun) == ("done", attempts)
+    assert cost >= 7 * steps  # what the first attempt has spent counts as well
+
+
+def test_short_work_that_is_not_short_can_be_stopped() -> None:
+    async def ask() -> None:
+        await TimeSlice(milliseconds(), 0.01).run_short(forever, lambda: True)
+
+    def forever() -> None:
+        while True:
+            pause()
+
+    with pytest.raises(InterruptedWorkError):
+        asyncio.run(ask())
+
+
 def test_batches_have_the_items_of_a_slice_each() -> None:
     async def collect() -> list[list[int]]:
         return [batch async for batch in TimeSlice(milliseconds(), 0.005).batches(range(20))]

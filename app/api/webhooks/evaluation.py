@@ -162,7 +162,7 @@ async def _carried_out(service: Service, work: _Work) -> str:
         return deadline.expired() or dear()
 
     try:
-        await time_slice.run(work.run, stop)
+        await time_slice.run_short(work.run, stop)
     except InterruptedWorkError:
         if not dear():
             return f"not judged within {settings.filter_timeout_seconds:g} s"

@@ -27,7 +27,7 @@ async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds
     while True:
         revision = state.revision
         try:
-            decision = await TimeSlice(clock).run(decide, deadline.expired)
+            decision = await TimeSlice(clock).run_short(decide, deadline.expired)
         except InterruptedWorkError:
             return Refused(_TOO_LATE)
         if revision == state.revision:
@@ -49,7 +49,9 @@ class DecidedNodes:
     refused: dict[str, str] = field(default_factory=dict)
 
     def find(self, evaluation: PodEvaluation, nodes: Iterable[str], number: int) -> None:
-        """Checks one node after another, until ``number`` fit."""
+        """Checks one node after another, until ``number`` fit. What was found before is dropped."""
+        self.fitting.clear()
+        self.refused.clear()
         for node in nodes:
             decision = decide_on(evaluation, node, None)
             if isinstance(decision, Refused):
@@ -85,7 +87,7 @@ async def decide_on_nodes(
     while True:
         revision, found, is_late = state.revision, DecidedNodes(), False
         try:
-            await TimeSlice(clock).run(partial(work, found), deadline.expired)
+            await TimeSlice(clock).run_short(partial(work, found), deadline.expired)
         except InterruptedWorkError:
             if not found.fitting:
                 return DecidedNodes(refused=dict.fromkeys(nodes, _TOO_LATE))

@@ -72,7 +72,7 @@ def decide_on(
     """As ``decide``, for a Pod that is evaluated on several nodes. Cost: a search."""
     if not evaluation.claims and not evaluation.varies and evaluation.refusal is None:
         return ()
-    answer = evaluation.answer(node)
+    answer = evaluation.answer(node, scored=False)
     if answer.verdict != "fits":
         return Refused(node_message(evaluation.explained(answer).reasons), answer.verdict == "invalid")
     return claim_allocations_of(answer, timestamp)

@@ -62,6 +62,7 @@ class PodEvaluation:
         self._resources = _resources_of(state, pod, rules) if needs is None and pod.extended else None
         self._kinds: dict[int, PodEvaluation] = {}
         self._with_devices: dict[str, bool] = {}
+        self._borrowed: Plan | None = None
         self.varies = bool(self._resources)
         try:
             self.claims = claims_of(state, pod, rules) + self._needs.claims()
@@ -131,8 +132,21 @@ class PodEvaluation:
             return ("misfit", (self.unclaimed,))
         return ("invalid", self._plan.reasons) if isinstance(self._plan, Invalid) else None
 
+    def borrow(self, plan: Plan) -> None:
+        """Searches by the plan of claims that request the same, which knows what their selectors match.
+
+        Where a result has reasons, which name the claims, the Pod's own plan searches again.
+        """
+        if "_plan" not in self.__dict__:
+            self._borrowed = plan
+
     @cached_property
     def _plan(self) -> Plan | Invalid:
+        """The plan for searches."""
+        return self._own_plan if self._borrowed is None else self._borrowed
+
+    @cached_property
+    def _own_plan(self) -> Plan | Invalid:
         """The Pod's plan: its reasons name the Pod's claims."""
         return plan_claims(self.missing, self.state.classes, self.rules.features, self.rules.selectors)
 
@@ -140,12 +154,12 @@ class PodEvaluation:
         """A result for each node, in order."""
         return map(self.answer, nodes)
 
-    def answer(self, name: str) -> NodeResult:
-        """The result for one node."""
+    def answer(self, name: str, *, scored: bool = True) -> NodeResult:
+        """The result for one node. ``scored``: False leaves the score out, where only the devices matter."""
         pause()
         evaluation = self.on(name)
         if evaluation is not self:
-            return evaluation.answer(name)
+            return evaluation.answer(name, scored=scored)
         early = self.early(name)
         if early is not None:
             return early
@@ -154,7 +168,12 @@ class PodEvaluation:
             return _unknown(name)  # it was deleted in a pause
         if isinstance(self._plan, Invalid) or not self.missing:
             return self._fits(node, (), Fits(()))
-        return self._allocate(node, self._plan)
+        found = self._allocate(node, self._plan, scored=scored)
+        if not found.reasons or self._borrowed is None:
+            return found
+        self._borrowed = None
+        del self._plan
+        return self.answer(name, scored=scored)
 
     def early(self, name: str) -> NodeResult | None:
         """The result if a misfit needs no search. Cost: O(taints + resources + allocated devices)."""
@@ -199,13 +218,13 @@ class PodEvaluation:
         if answer.verdict == "invalid":
             return replace(answer, reasons=tuple(map(self._advised, answer.reasons)))
         node = self.state.nodes.get(answer.node)
-        if not answer.counted_later or node is None or isinstance(self._plan, Invalid):
+        if not answer.counted_later or node is None or isinstance(self._own_plan, Invalid):
             return answer
         try:
             pools = self.state.inventory.pools(answer.node, self.rules.features)
         except (KeyError, PoolError):
             return answer  # it was found before a change in a pause
-        reasons = explain_misfit(node, pools, self._plan, self.state.taken)
+        reasons = explain_misfit(node, pools, self._own_plan, self.state.taken)
         known = tuple(with_holders(self.state, reason) for reason in paced_if_many(reasons))
         return replace(answer, reasons=known, counted_later=False)
 
@@ -285,7 +304,7 @@ class PodEvaluation:
         )
         return pools, outcome
 
-    def _allocate(self, node: Node, plan: Plan) -> NodeResult:
+    def _allocate(self, node: Node, plan: Plan, *, scored: bool) -> NodeResult:
         pools, outcome = self._searched(node, plan)
         match outcome:
             case Fits():
@@ -301,11 +320,11 @@ class PodEvaluation:
                     groups=self.state.matched_attributes,
                     demand=self._demand,
                 )
-                found = self._fits(node, pools, picked)
+                found = self._fits(node, pools, picked, scored=scored)
                 if picked is outcome or not found.of_node:
                     return found
                 # The devices that in-tree tries may take less of the node.
-                first = self._fits(node, pools, outcome)
+                first = self._fits(node, pools, outcome, scored=scored)
                 chosen = first if found.verdict == "misfit" else found
                 return replace(chosen, tried=found.tried + first.tried if found.tried and first.tried else ())
             case Misfit():
@@ -313,11 +332,11 @@ class PodEvaluation:
             case Invalid():
                 return NodeResult(node.name, "invalid", outcome.reasons, curable=False, searched=True)
 
-    def _fits(self, node: Node, pools: Sequence[Pool], fits: Fits) -> NodeResult:
+    def _fits(self, node: Node, pools: Sequence[Pool], fits: Fits, *, scored: bool = True) -> NodeResult:
         new = iter(fits.allocations)
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
         result = NodeResult(node.name, "fits", claims=self.claims, allocations=allocations, score=0)
-        if fits.allocations:
+        if fits.allocations and scored:
             assert isinstance(self._plan, Plan)  # noqa: S101 - something has been allocated by it
             groups = self.state.matched_attributes
             prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups, demand=self._demand)

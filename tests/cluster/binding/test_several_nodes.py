@@ -273,13 +273,13 @@ class Slow(PodEvaluation):
     def renewed(self, state: State) -> PodEvaluation:  # noqa: ARG002 - as PodEvaluation's
         return self
 
-    def answer(self, name: str) -> NodeResult:
+    def answer(self, name: str, *, scored: bool = True) -> NodeResult:
         if self.news:
             self.news = False
             self.state.delete("Node", ("", "n1"))
         if name == "n2":
             raise InterruptedWorkError("too long")
-        return super().answer(name)
+        return super().answer(name, scored=scored)
 
 
 @pytest.mark.parametrize(
@@ -308,14 +308,14 @@ class TooLongForOneStep(PodEvaluation):
 
     attempts = 0
 
-    def answer(self, name: str) -> NodeResult:
+    def answer(self, name: str, *, scored: bool = True) -> NodeResult:
         TooLongForOneStep.attempts += 1
         match TooLongForOneStep.attempts:
             case 1:
                 self.state.delete("Node", ("", "n2"))
             case 2:
                 raise InterruptedWorkError("too long for one step")
-        return super().answer(name)
+        return super().answer(name, scored=scored)
 
     def renewed(self, state: State) -> PodEvaluation:
         return TooLongForOneStep(state, self.pod, self.rules)

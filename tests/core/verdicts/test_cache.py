@@ -16,6 +16,7 @@ from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import on_pause
+from app.core.placement.decision import Refused, decide_on
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -114,6 +115,37 @@ def test_selectors_are_evaluated_once_for_each_kind_of_node() -> None:
     assert evaluations == 1  # the first device looked at is taken
     ask(state, verdict_cache, rules, "b", BIG)
     assert rules.selectors.evaluations()["compiled"] == evaluations
+
+
+def test_devices_are_decided_on_with_what_is_known_of_equal_claims() -> None:
+    state, rules = cluster(), make_rules()
+    verdict_cache = VerdictCache(state)
+    put(state, claim("claim-a", expression=BIG), claim("claim-b", expression=BIG))
+    first, evaluation = (PodEvaluation(state, asking(name), rules) for name in "ab")
+    for item in (first, evaluation):
+        assert current_entry(item, verdict_cache) is not None
+        assert len(list(verdicts(item, NODES, verdict_cache))) == len(NODES)
+    evaluations = rules.selectors.evaluations()["compiled"]
+    decided = decide_on(evaluation, "n3", None)
+    assert not isinstance(decided, Refused)
+    assert [item.held.key for item in decided] == [("default", "claim-b")]
+    assert rules.selectors.evaluations()["compiled"] == evaluations == 1
+
+
+def test_a_reason_names_the_own_claim_and_not_an_equal_one() -> None:
+    state, rules = cluster(), make_rules()
+    verdict_cache = VerdictCache(state)
+    missing = 'device.attributes["gpu.example.com"].color == "blue"'
+    first = ask(state, verdict_cache, rules, "a", missing)
+    put(state, claim("claim-b", expression=missing))
+    evaluation = PodEvaluation(state, asking("b"), rules)
+    assert current_entry(evaluation, verdict_cache) is not None
+    decided = decide_on(evaluation, "n3", None)
+    assert isinstance(decided, Refused)
+    assert decided.invalid
+    assert "claim-a" in first["n3"].message
+    assert "claim-b" in decided.message
+    assert "claim-a" not in decided.message
 
 
 def test_slices_are_read_once_for_all_kinds_of_pods() -> None:
