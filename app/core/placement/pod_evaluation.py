@@ -62,7 +62,6 @@ class PodEvaluation:
         self._resources = _resources_of(state, pod, rules) if needs is None and pod.extended else None
         self._kinds: dict[int, PodEvaluation] = {}
         self._with_devices: dict[str, bool] = {}
-        self._borrowed: Plan | None = None
         self.varies = bool(self._resources)
         try:
             self.claims = claims_of(state, pod, rules) + self._needs.claims()
@@ -132,21 +131,8 @@ class PodEvaluation:
             return ("misfit", (self.unclaimed,))
         return ("invalid", self._plan.reasons) if isinstance(self._plan, Invalid) else None
 
-    def borrow(self, plan: Plan) -> None:
-        """Searches by the plan of claims that request the same, which knows what their selectors match.
-
-        Where a result has reasons, which name the claims, the Pod's own plan searches again.
-        """
-        if "_plan" not in self.__dict__:
-            self._borrowed = plan
-
     @cached_property
     def _plan(self) -> Plan | Invalid:
-        """The plan for searches."""
-        return self._own_plan if self._borrowed is None else self._borrowed
-
-    @cached_property
-    def _own_plan(self) -> Plan | Invalid:
         """The Pod's plan: its reasons name the Pod's claims."""
         return plan_claims(self.missing, self.state.classes, self.rules.features, self.rules.selectors)
 
@@ -168,12 +154,7 @@ class PodEvaluation:
             return _unknown(name)  # it was deleted in a pause
         if isinstance(self._plan, Invalid) or not self.missing:
             return self._fits(node, (), Fits(()))
-        found = self._allocate(node, self._plan, scored=scored)
-        if not found.reasons or self._borrowed is None:
-            return found
-        self._borrowed = None
-        del self._plan
-        return self.answer(name, scored=scored)
+        return self._allocate(node, self._plan, scored=scored)
 
     def early(self, name: str) -> NodeResult | None:
         """The result if a misfit needs no search. Cost: O(taints + resources + allocated devices)."""
@@ -218,13 +199,13 @@ class PodEvaluation:
         if answer.verdict == "invalid":
             return replace(answer, reasons=tuple(map(self._advised, answer.reasons)))
         node = self.state.nodes.get(answer.node)
-        if not answer.counted_later or node is None or isinstance(self._own_plan, Invalid):
+        if not answer.counted_later or node is None or isinstance(self._plan, Invalid):
             return answer
         try:
             pools = self.state.inventory.pools(answer.node, self.rules.features)
         except (KeyError, PoolError):
             return answer  # it was found before a change in a pause
-        reasons = explain_misfit(node, pools, self._own_plan, self.state.taken)
+        reasons = explain_misfit(node, pools, self._plan, self.state.taken)
         known = tuple(with_holders(self.state, reason) for reason in paced_if_many(reasons))
         return replace(answer, reasons=known, counted_later=False)
 

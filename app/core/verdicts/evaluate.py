@@ -57,8 +57,6 @@ def known(entry: CacheEntry | None, nodes: Sequence[str], verdict_cache: Verdict
 def current_entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> CacheEntry | None:
     """The entry, if all that it takes to answer the question is in it; with what has changed caught up.
 
-    The evaluation searches by its plan then.
-
     Cost: a key for each node that has changed, if they are few.
     """
     if (
@@ -72,7 +70,6 @@ def current_entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> Cac
     entry = verdict_cache.entry(evaluation.missing, evaluation.rules)
     if not isinstance(entry, CacheEntry):
         return None
-    evaluation.borrow(entry.plan)
     _catch_up(evaluation, entry, verdict_cache)
     return entry
 

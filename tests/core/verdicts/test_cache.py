@@ -117,21 +117,6 @@ def test_selectors_are_evaluated_once_for_each_kind_of_node() -> None:
     assert rules.selectors.evaluations()["compiled"] == evaluations
 
 
-def test_devices_are_decided_on_with_what_is_known_of_equal_claims() -> None:
-    state, rules = cluster(), make_rules()
-    verdict_cache = VerdictCache(state)
-    put(state, claim("claim-a", expression=BIG), claim("claim-b", expression=BIG))
-    first, evaluation = (PodEvaluation(state, asking(name), rules) for name in "ab")
-    for item in (first, evaluation):
-        assert current_entry(item, verdict_cache) is not None
-        assert len(list(verdicts(item, NODES, verdict_cache))) == len(NODES)
-    evaluations = rules.selectors.evaluations()["compiled"]
-    decided = decide_on(evaluation, "n3", None)
-    assert not isinstance(decided, Refused)
-    assert [item.held.key for item in decided] == [("default", "claim-b")]
-    assert rules.selectors.evaluations()["compiled"] == evaluations == 1
-
-
 def test_a_reason_names_the_own_claim_and_not_an_equal_one() -> None:
     state, rules = cluster(), make_rules()
     verdict_cache = VerdictCache(state)
