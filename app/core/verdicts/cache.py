@@ -16,6 +16,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from app.core.allocator import Invalid, Plan, plan_claims
+from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.meta import Meta
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
@@ -40,6 +41,8 @@ _MAX_SIGHTS = 32
 _MAX_CLASSES = 20_000
 _MAX_TOGETHER = 1_500_000
 """Answers in all entries, some 250 MB: a tenant may have many kinds of claims, and all nodes may differ."""
+_MAX_CHARACTERS = 16 << 20
+"""Characters of the kinds of claims in all entries: a tenant may create and delete large ones without end."""
 _ALIKE = 4096
 _EXPECTED = 4
 """Kinds of claims that nodes are prepared for: those that most templates and claims request."""
@@ -51,9 +54,14 @@ _PREPARED = 8
 class CacheEntry:
     """The results for one kind of claims. ``position`` is up to where changes were processed; ``stale`` are
     nodes that had an answer and have changed since. ``tried`` are, by class, the allocations whose devices
-    take CPU or memory of the node: which of them fits is found out for each node."""
+    take CPU or memory of the node: which of them fits is found out for each node.
 
-    plan: Plan
+    ``device_classes`` are those requested; ``characters`` are those of what is requested. The plan is not
+    kept: it would keep compiled selectors that the selector cache has dropped, up to 750 kB for each.
+    """
+
+    device_classes: tuple[DeviceClass | None, ...]
+    characters: int
     position: int
     classes: EquivalenceClasses
     answers: VerdictIndex = field(default_factory=VerdictIndex)
@@ -109,17 +117,20 @@ class VerdictCache:
         groups = self._state.matched_attributes if policy.groups else frozenset()
         demand = device_demand(policy, self._state, rules)
         # After that, which may pause.
-        classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
-        key = (specs, classes, rules.features, rules.policy, groups, demand)
+        device_classes = tuple(self._state.classes.get(name) for name in _class_names(specs))
+        key = (specs, tuple(map(id, device_classes)), rules.features, rules.policy, groups, demand)
         entry = self._entries.get(key)
         if entry is None:
             plan = plan_claims(claims, self._state.classes, rules.features, rules.selectors)
             if isinstance(plan, Invalid):
                 return plan
-            # The plan holds on to its classes, so that their ids in the key stay their own.
             read = attributes_read(plan, rules.policy, groups, demand)
             classes_of_nodes = self._classes_for(rules.features, read, plan.drivers)
-            entry = CacheEntry(plan, self._state.inventory.changes.position, classes_of_nodes)
+            # It holds on to the DeviceClasses, so that their ids in the key stay their own.
+            characters = sum(spec.size for spec in specs)
+            entry = CacheEntry(
+                device_classes, characters, self._state.inventory.changes.position, classes_of_nodes
+            )
             self._entries[key] = entry
             if len(self._entries) > self._size:
                 self._entries.popitem(last=False)
@@ -130,13 +141,15 @@ class VerdictCache:
 
     def _drop_oldest(self) -> None:
         """Drops entries until all together are small enough, but not the last. O(entries)."""
-        sizes = [entry.size for entry in self._entries.values()]
-        total = sum(sizes)
-        for size in sizes[:-1]:
-            if total <= _MAX_TOGETHER:
+        entries = list(self._entries.values())
+        answers = sum([entry.size for entry in entries])
+        characters = sum([entry.characters for entry in entries])
+        for entry in entries[:-1]:
+            if answers <= _MAX_TOGETHER and characters <= _MAX_CHARACTERS:
                 return
             self._entries.popitem(last=False)
-            total -= size
+            answers -= entry.size
+            characters -= entry.characters
 
     def prepare(self, rules: Rules) -> None:
         """Makes what filters need of the nodes, before the first one.

@@ -1,10 +1,12 @@
 """Answers that are kept must be the answers that would be found."""
 
+import gc
 from collections import Counter
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
+from app.core.selectors.environment import cel_features
 from app.core.state.state import State
 from app.core.verdicts import cache
 from app.core.verdicts.cache import VerdictCache
@@ -574,4 +577,31 @@ def test_all_kinds_of_claims_keep_a_bounded_number_of_answers(
         assert sum(entry.size for entry in verdict_cache._entries.values()) <= 100 + 2 * len(NODES)
     before = verdict_cache.searches
     ask(state, verdict_cache, rules, "p29", f'{BIG} && {SERIAL} != "x29"')
+    assert verdict_cache.searches == before, "the latest is kept"
+
+
+def test_a_selector_that_its_cache_has_dropped_is_not_kept_by_the_answers() -> None:
+    """One of 10 kB takes 750 kB compiled, and a claim may have over a hundred of them."""
+    state, selectors = cluster(), SelectorCache(size=4)
+    rules = Rules(selectors, lambda: "share")
+    verdict_cache = VerdictCache(state)
+    compiled = []
+    for number in range(12):
+        expression = f'{BIG} && {SERIAL} != "x{number}"'
+        ask(state, verdict_cache, rules, f"p{number}", expression)
+        compiled.append(ref(selectors.get(expression, cel_features(rules.features)).matches))
+    gc.collect()
+    assert sum(item() is not None for item in compiled) <= 4
+    assert len(verdict_cache._entries) == 12
+
+
+def test_all_kinds_of_claims_keep_a_bounded_number_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_MAX_CHARACTERS", 3_000)
+    state, rules = cluster(), make_rules()
+    verdict_cache = VerdictCache(state)
+    for number in range(12):
+        ask(state, verdict_cache, rules, f"p{number}", f'{BIG} && {SERIAL} != "{number:01000}"')
+    assert 1 <= len(verdict_cache._entries) <= 2
+    before = verdict_cache.searches
+    ask(state, verdict_cache, rules, "p11", f'{BIG} && {SERIAL} != "{11:01000}"')
     assert verdict_cache.searches == before, "the latest is kept"
