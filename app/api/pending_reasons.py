@@ -23,6 +23,8 @@ from app.core.verdicts.node_verdict import NodeVerdict
 _MAX_KINDS = 32
 """Kinds of Pods that one answer evaluates; the others are for the next one."""
 _MAX_KEPT = 256
+_MAX_CHARACTERS = 8 << 20
+"""Characters that the kinds of Pods with a kept reason request: a tenant may request much without end."""
 _MAX_INTERRUPTIONS = 8
 """After which a Pod takes too long to evaluate: each time it had a part of an answer's seconds, or all."""
 TAKES_LONG = PodReason("takes long to evaluate", "NotEvaluated", estimated=True)
@@ -32,11 +34,15 @@ _REFUSED = frozenset({"refused", "failed"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """``interruptions`` of an evaluation that has not ended yet; 0 if it has, or was given up."""
+    """``interruptions`` of an evaluation that has not ended yet; 0 if it has, or was given up.
+
+    ``characters`` are those of what the Pod requests.
+    """
 
     reason: PodReason
     revision: int
     interruptions: int = 0
+    characters: int = 0
 
 
 class PendingReasons:
@@ -91,13 +97,15 @@ class PendingReasons:
                 found = _Kept(before, revision, interruptions) if again else _Kept(TAKES_LONG, revision)
                 raise
             finally:
-                self._keep(kind, found)
+                self._keep(kind, replace(found, characters=_characters(self._state, pod)))
 
     def _keep(self, kind: object, found: _Kept) -> None:
         self._kept[kind] = found
         self._kept.move_to_end(kind)
-        if len(self._kept) > _MAX_KEPT:
-            self._kept.popitem(last=False)
+        characters = sum([item.characters for item in self._kept.values()])
+        while len(self._kept) > _MAX_KEPT or (characters > _MAX_CHARACTERS and len(self._kept) > 1):
+            _, dropped = self._kept.popitem(last=False)
+            characters -= dropped.characters
 
     def _known(self, pod: Pod) -> PodReason | None:
         if pod.meta.deleted:
@@ -144,6 +152,13 @@ def _of_decision(last: Decision) -> PodReason:
     if last.outcome in _REFUSED:
         return PodReason(last.summary, last.reason or ("BindFailed" if last.verb == "bind" else "Refused"))
     return PodReason("passed filter, and waits for kube-scheduler", "Fits")
+
+
+def _characters(state: State, pod: Pod) -> int:
+    """Of the claims that the kind of the Pod contains. Cost: O(claims)."""
+    names = (entry.claim_name or pod.claim_statuses.get(entry.name) for entry in pod.claims)
+    claims = (state.claim((pod.meta.namespace, name)) for name in names if name)
+    return sum(claim.spec.size for claim in claims if claim is not None)
 
 
 def _kind(state: State, pod: Pod) -> object:

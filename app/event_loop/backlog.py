@@ -84,8 +84,10 @@ class Backlog:
             await time_slice.run(work, lambda: time_slice.cpu_seconds >= self.cpu_seconds)
         except InterruptedWorkError:
             self.given_up += 1
-            self._hopeless[key] = self._clock() + _REMEMBERED_SECONDS
-            if len(self._hopeless) > _REMEMBERED:
+            now = self._clock()
+            self._hopeless[key] = now + _REMEMBERED_SECONDS
+            # Each may be a claim of 1.5 MB: those that are forgotten need no memory either.
+            while len(self._hopeless) > _REMEMBERED or next(iter(self._hopeless.values())) <= now:
                 self._hopeless.popitem(last=False)
         else:
             self.carried_on += 1

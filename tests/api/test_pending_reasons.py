@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.api import pending_reasons
 from app.api.history import History
 from app.api.pending_reasons import NOT_EVALUATED, PendingReasons
 from app.core.model.parse import InventoryObject, parse
@@ -68,3 +69,22 @@ def test_pods_of_one_kind_are_evaluated_once_while_the_cluster_changes() -> None
         reasons.evaluate([pending, *(other for other in others if isinstance(other, Pod))])
     assert state.revision > before
     assert reasons.evaluations == 1
+
+
+def test_reasons_are_kept_for_a_bounded_number_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their kinds contain what the Pods request, which may be 1.5 MB for each claim."""
+    monkeypatch.setattr(pending_reasons, "_MAX_CHARACTERS", 3_000)
+    state, _ = waiting()
+    reasons = PendingReasons(state, RULES, History())
+    for number in range(8):
+        for raw in (
+            claim(f"c{number}", expression=f"'{number:01000}' == ''"),
+            pod(f"p{number}", f"c{number}"),
+        ):
+            item = parse(raw)
+            assert isinstance(item, InventoryObject)
+            state.upsert(item)
+        reasons.evaluate([state.pods["default", f"p{number}"]])
+        assert sum(item.characters for item in reasons._kept.values()) <= 3_000
+    assert reasons.of(state.pods["default", "p7"]) != NOT_EVALUATED
+    assert reasons.of(state.pods["default", "p0"]) == NOT_EVALUATED

@@ -33,6 +33,8 @@ def _truths(draw: DrawFn, depth: int, names: tuple[str, ...]) -> str:  # noqa: P
     if kind == "text":
         call = draw(st.sampled_from(["matches", "contains", "startsWith"]))
         argument = draw(st.sampled_from(["'(a|b)*c'", "'x'", "'[a-z]{1,50}$'", "'(9|8)*7'"]))
+        if call == "matches":
+            argument = draw(st.one_of(st.just(argument), _patterns().map(lambda text: f"r'{text}'")))
         return f"{draw(_texts(depth - 1, names))}.{call}({argument})"
     if kind == "lists":
         left, right = draw(_lists(depth - 1, names)), draw(_lists(depth - 1, names))
@@ -55,6 +57,21 @@ def _truths(draw: DrawFn, depth: int, names: tuple[str, ...]) -> str:  # noqa: P
         bound = draw(_texts(depth - 1, names))
         return f"cel.bind({name}, {bound}, {draw(_truths(depth - 1, (*names, name)))})"
     return f"({draw(inner)} ? {draw(inner)} : {draw(inner)})"
+
+
+def _patterns() -> st.SearchStrategy[str]:
+    """Regular expressions that compile, small and large."""
+    atoms = st.sampled_from(["a", "9", ".", "[a-f]", "[^9]", r"\w", r"\pL", "(?:ab|98)", "(8|9)"])
+    repeats = st.sampled_from(["", "?", "*", "+?", "{3}", "{1,40}", "{900}"])
+    parts = st.builds(lambda atom, repeat: atom + repeat, atoms, repeats)
+    flags = st.sampled_from(["", "(?i)", "^", "(?s)"])
+    joined = st.builds(
+        lambda flag, few, times: flag + "".join(few) * times,
+        flags,
+        st.lists(parts, min_size=1, max_size=4),
+        st.integers(1, 200),
+    )
+    return joined.filter(lambda text: len(text) < _MAX_TEXT)
 
 
 @st.composite

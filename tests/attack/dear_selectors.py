@@ -43,6 +43,10 @@ SELECTORS = {
     "a long text and a pattern": bound(
         "t", repr("98" * 2500), "{0} + {0}", 9, "t9.findAll('(9|8)*7').size() > 0"
     ),
+    "large patterns": " || ".join(f"device.driver.matches(r'{number:02}\\pL{{11}}')" for number in range(40)),
+    "a large pattern and a long text": bound(
+        "t", repr("ab" * 600), "{0} + {0}", 2, r"t2.matches(r'(?:.?a){120}c')"
+    ),
     "many terms": " && ".join(f"{texts(3)}.exists(x, x == '{index}Gi')" for index in range(9)),
 }
 

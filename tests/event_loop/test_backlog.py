@@ -87,6 +87,25 @@ def test_work_beyond_its_budget_is_given_up_and_remembered_for_a_while() -> None
     carry_out(scene, clock, 1e-9)
 
 
+def test_what_is_not_remembered_any_more_is_not_kept_either() -> None:
+    """The key of given up work may be a claim of 1.5 MB, which nobody asks about again."""
+    clock = Clock()
+
+    def endless() -> None:
+        while True:
+            clock.now += 1.0
+            pause()
+
+    async def scene(backlog: Backlog) -> None:
+        for number in range(4):
+            backlog.add("a", f"dear-{number}", endless)
+            await until_idle(backlog)
+            clock.now += 400
+        assert list(backlog._hopeless) == ["dear-2", "dear-3"]
+
+    carry_out(scene, clock, 1e-9)
+
+
 def test_a_tenant_that_has_used_up_its_share_gets_it_back_with_time() -> None:
     clock = Clock()
     shares = Shares(clock, share=0.1, most=0.5)

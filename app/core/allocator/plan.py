@@ -124,6 +124,10 @@ class Plan:
 _AT_ONCE = 32
 """Claims planned between two pauses."""
 
+_MAX_CHARACTERS = 2 << 20
+"""Characters of different selectors in one plan, which keeps all of them: 150 MB compiled. A claim that the
+API server accepts has at most 1.5 MiB."""
+
 _FEW = 64
 """Requests and subrequests of a plan that is freed at once. Each may have kept a result for every device."""
 
@@ -145,6 +149,8 @@ class Planner:
         self._arithmetic = arithmetic_of(features)
         self._cel_features = cel_features(features)
         self._variants: list[Alternative] = []
+        self._texts: set[str] = set()
+        self._characters = 0
 
     def plan(self, claims: Sequence[ResourceClaim]) -> Plan:
         """The plan. O(requests), and the compilation of selectors that are not in the cache."""
@@ -236,9 +242,21 @@ class Planner:
         for where, text, of_class in texts:
             if text is None:
                 raise _invalid("SelectorUnknown", f"{where} is of an unknown type", claim, name)
+            if text not in self._texts:
+                self._count(text, claim, name)
             compiled = self._selectors.get(text, self._cel_features)
             selectors.append(NamedSelector(where, text, compiled, of_class))
         return Matcher(tuple(selectors), claim, name)
+
+    def _count(self, text: str, claim: str, name: str) -> None:
+        """Raises: AllocationError, for selectors that together would take too much memory."""
+        self._texts.add(text)
+        self._characters += len(text)
+        if self._characters > _MAX_CHARACTERS:
+            message = (
+                f"the selectors of the Pod's claims have more than {_MAX_CHARACTERS} characters together"
+            )
+            raise _invalid("SelectorsTooDear", message, claim, name)
 
     def _attributes(self, spec: RequestSpec, claim: str, name: str) -> Attributes:
         derived = {

@@ -4,7 +4,6 @@ from typing import Any
 
 from app.core.cel.interpreter.calls import is_member
 from app.core.cel.library.kubernetes import signed
-from app.core.cel.library.strings import regex
 from app.core.cel.values import ordering
 from app.core.cel.values.equality import equal as same
 from app.core.cel.values.equality import not_equal
@@ -61,7 +60,7 @@ def text_call(source: GeneratedSource, function: str, value: Term, text: str) ->
 def text_test(source: GeneratedSource, function: str, value: str, text: str) -> str:
     """The same for a value that is a text, as source."""
     if function == "matches":
-        return f"{source.constant(matcher_runtime.PatternMatches(regex(text)))}[{value}]"
+        return f"{source.constant(matcher_runtime.PatternMatches(text))}[{value}]"
     if function == "contains":
         return f"({source.constant(text)} in {value})"
     return f"{value}.{TEXT_METHODS[function]}({source.constant(text)})"

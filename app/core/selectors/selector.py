@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 from app.core.cel import LIMIT, CelCompileError, CelRuntimeError, Program
 from app.core.cel.values.kinds import is_list, items, type_name
@@ -13,6 +12,7 @@ from app.core.selectors.accepted_drivers import AcceptedDrivers, accepted_driver
 from app.core.selectors.attributes_read import AttributesRead, attributes_read
 from app.core.selectors.device_view import view_of
 from app.core.selectors.environment import CelFeatures, compile_expression
+from app.core.selectors.kept_verdicts import KeptVerdicts
 from app.core.selectors.matcher import Matcher, compile_matcher
 
 ENGINES = ("fast", "reference")
@@ -120,17 +120,11 @@ def _refuse(error: CelCompileError) -> Callable[[DeviceShape], bool]:
 
 DEAR_COST = 1_000
 """Units of one evaluation, from which its verdict is kept: 0.1 ms and more."""
-_MAX_KEPT = 65_536
 
 
 def _kept(run: Callable[[DeviceShape], tuple[bool, int]], evaluations: list[int]) -> Matcher:
-    """Keeps expensive verdicts while devices of the shape exist: a retry continues."""
-    verdicts: WeakKeyDictionary[DeviceShape, bool | CelRuntimeError] = WeakKeyDictionary()
-
-    def keep(shape: DeviceShape, verdict: bool | CelRuntimeError) -> None:  # noqa: FBT001 - data
-        if len(verdicts) >= _MAX_KEPT:
-            verdicts.clear()
-        verdicts[shape] = verdict
+    """Keeps expensive verdicts."""
+    verdicts = KeptVerdicts()
 
     def matches(shape: DeviceShape) -> bool:
         found = verdicts.get(shape) if verdicts else None
@@ -139,10 +133,10 @@ def _kept(run: Callable[[DeviceShape], tuple[bool, int]], evaluations: list[int]
             try:
                 found, cost = run(shape)
             except CelRuntimeError as error:
-                keep(shape, CelRuntimeError(error.message, error.column, error.line))
+                verdicts.put(shape, CelRuntimeError(error.message, error.column, error.line))
                 raise
             if cost >= DEAR_COST:
-                keep(shape, found)
+                verdicts.put(shape, found)
         if isinstance(found, CelRuntimeError):
             # A new object: see ``_refuse``.
             raise CelRuntimeError(found.message, found.column, found.line)

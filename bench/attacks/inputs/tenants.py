@@ -59,6 +59,18 @@ async def _many_claims(service: Served) -> str:
     return await filtered(service, pod("many", *names))
 
 
+@attack("filters of 120 kinds of claims with 32 selectors of 10 kB each")
+async def _many_kinds(service: Served) -> str:
+    names = [f"kind-{index}" for index in range(120)]
+    text = " || ".join(["device.driver == 'a.example.com'"] * 270)
+    for first in range(0, len(names), 10):
+        some = names[first : first + 10]
+        every = (claim(name, [f"{text} || '{name}' < '{at}'" for at in range(32)]) for name in some)
+        await write(service, *every)
+        await asyncio.gather(*(filtered(service, pod(name, name), 20) for name in some))
+    return f"{len(names)} Pods"
+
+
 def _large_pods() -> dict[str, Any]:
     """What makes a Pod large."""
     limits = [{"limits": {"cpu": "1m", f"example.com/r-{index}": "0"}} for index in range(3_000)]

@@ -13,6 +13,7 @@ from app.core.allocator import (
     allocate_planned,
     plan_claims,
 )
+from app.core.allocator import plan as plan_module
 from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.plan import Alternative
 from app.core.allocator.search import PAUSE_STEPS
@@ -271,3 +272,39 @@ def test_a_plan_of_many_requests_leaves_its_parts_when_it_ends(claims: int, left
     with received_by(lambda parts: received.append(len(parts))):
         del plan
     assert received == left
+
+
+@pytest.mark.parametrize(
+    ("different", "fits"), [(3, True), (4, False)], ids=["as large as may be", "one selector more"]
+)
+def test_selectors_of_one_plan_have_a_bounded_number_of_characters(
+    different: int, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan keeps them compiled. The same text counts once, however many requests have it."""
+    monkeypatch.setattr(plan_module, "_MAX_CHARACTERS", 3 * 40)
+    texts = [f"device.driver != 'x{number}'".ljust(40) for number in range(different)]
+    requests = [_request(f"r{number}") for number in range(8)]
+    for number, request in enumerate(requests):
+        text = texts[number % different]
+        request["exactly"]["selectors"] = [{"cel": {"expression": text}}] * 2
+    read = inventory.read(
+        {
+            "objects": [
+                {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", "metadata": {"name": "gpu"}},
+                {
+                    "apiVersion": "resource.k8s.io/v1",
+                    "kind": "ResourceClaim",
+                    "metadata": {"name": "c", "namespace": "default"},
+                    "spec": {"devices": {"requests": requests}},
+                },
+            ]
+        }
+    )
+    plan = plan_claims(list(read.claims.values()), read.classes, Features(), SelectorCache())
+    if fits:
+        assert isinstance(plan, Plan)
+    else:
+        assert isinstance(plan, Invalid)
+        (reason,) = plan.reasons
+        assert (reason.code, reason.claim, reason.request) == ("SelectorsTooDear", "default/c", "r3")
+        assert reason.message == "the selectors of the Pod's claims have more than 120 characters together"

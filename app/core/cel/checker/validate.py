@@ -2,10 +2,10 @@
 
 from app.core.cel.common import types
 from app.core.cel.common.ast import Call, Expr, ListLit, Literal, MapLit, children
-from app.core.cel.common.errors import CelCompileError, EvalError
+from app.core.cel.common.errors import CelCompileError, EvalAbortError, EvalError
 from app.core.cel.common.types import Type
 from app.core.cel.library.formatting import VERBS, interpolate
-from app.core.cel.library.strings import regex
+from app.core.cel.library.regular_expressions import check_pattern
 from app.core.pauses import paced_if_many, pause
 
 _SHOWN = {"list", "map", "int", "uint", "double", "bool", "string", types.TIMESTAMP.name, "bytes",
@@ -83,8 +83,8 @@ def _check_call(node: Call) -> None:
     if node.function == "matches" and node.args and isinstance(node.args[0], Literal):
         # In matches(text, pattern) this is the text: cel-go takes it for the pattern all the same.
         try:
-            regex(str(node.args[0].value))
-        except EvalError as error:
+            check_pattern(str(node.args[0].value))
+        except (EvalError, EvalAbortError) as error:
             raise CelCompileError(f"invalid matches argument: {error}", node.args[0].pos) from None
     if node.function == "format" and node.target is not None and len(node.args) == 1:
         _check_format(node, node.target, node.args[0])

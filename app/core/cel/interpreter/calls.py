@@ -6,7 +6,8 @@ from typing import Any
 from app.core.cel.common.ast import Call
 from app.core.cel.common.errors import CelCompileError, EvalAbortError, EvalError
 from app.core.cel.interpreter.steps import Frame, Step, constant
-from app.core.cel.library.strings import find_some, first_of, is_found, regex
+from app.core.cel.library.regular_expressions import check_pattern, first_match, is_found
+from app.core.cel.library.strings import find_some
 from app.core.cel.values.kinds import no_overload
 from app.core.cel.values.values import (
     INT_MAX,
@@ -24,7 +25,9 @@ _PRIMITIVES = (bool, float, int, str, UInt)
 
 
 def pattern_call(node: Call, steps: tuple[Step, ...]) -> Callable[..., Any] | None:
-    """matches(), find() and findAll() with a constant pattern, which is compiled at once.
+    """matches(), find() and findAll() with a constant pattern, which is checked at once.
+
+    It is looked up for each call: kept compiled by a small selector, it could take 0.5 MB.
 
     Raises:
         CelCompileError: the pattern is none.
@@ -34,15 +37,15 @@ def pattern_call(node: Call, steps: tuple[Step, ...]) -> Callable[..., Any] | No
     pattern = steps[1]
     if not pattern.constant or pattern.value.__class__ is not str:
         return None
+    source = pattern.value
     try:
-        compiled = regex(pattern.value)
-    except EvalError as error:
+        check_pattern(source)
+    except (EvalError, EvalAbortError) as error:
         raise CelCompileError(str(error), node.pos) from None
     if node.function == "matches":
-        return lambda text, _pattern: is_found(compiled, _text(text))
+        return lambda text, _pattern: is_found(source, _text(text))
     if node.function == "find":
-        return lambda text, _pattern: first_of(compiled, _text(text))
-    source = pattern.value
+        return lambda text, _pattern: first_match(source, _text(text))
 
     def find_all(text: Any, _pattern: Any, limit: Any = -1) -> Any:
         limit = _inner(limit)

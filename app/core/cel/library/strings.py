@@ -1,14 +1,11 @@
 """Functions on strings: the standard library, strings version 2, Kubernetes' regular expressions."""
 
-import re
-from functools import lru_cache
 from typing import Any
-
-import re2
 
 from app.core.cel.common.errors import EvalAbortError, EvalError
 from app.core.cel.library.formatting import MAX_TEXT, format_text
 from app.core.cel.library.registry import implements
+from app.core.cel.library.regular_expressions import first_match, is_found, readable, spans
 from app.core.cel.values.kinds import items, no_overload
 from app.core.pauses import paced
 
@@ -23,28 +20,6 @@ _QUOTED = str.maketrans(
     {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\",
      '"': '\\"'}
 )  # fmt: skip
-# Quoted text as a whole, or one escape.
-_ESCAPES = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
-_NO_UTF8 = re.compile("[\ud800-\udfff]")
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.max_mem = 64 << 20
-
-
-@lru_cache(maxsize=1024)
-def regex(pattern: str) -> Any:
-    """A compiled pattern in RE2's syntax. Matching takes time linear in the text.
-
-    Raises:
-        EvalError: RE2 does not take the pattern.
-    """
-    if "\\C" in pattern and any(found[1] == "C" for found in _ESCAPES.finditer(pattern)):
-        # One byte, whatever it is: RE2 takes it, Go does not.
-        raise EvalError("error parsing regexp: invalid escape sequence: `\\C`")
-    try:
-        return re2.compile(pattern, _OPTIONS)
-    except (re2.error, UnicodeEncodeError) as error:
-        raise EvalError(f"error parsing regexp: {error}") from None
 
 
 def _strings(*values: Any) -> None:
@@ -77,54 +52,13 @@ def ends_with(text: Any, part: Any) -> bool:
 def matches(text: Any, pattern: Any) -> bool:
     """text.matches(pattern): whether the pattern is found anywhere."""
     _strings(text, pattern)
-    return is_found(regex(pattern), text)
-
-
-MAX_SEARCHED = 32_768
-"""Code points of a text that a pattern is looked for in. RE2 is linear, but falls back to 0.5 us a character
-and cannot be interrupted; texts this long are made by adding literals up, no device has one."""
-
-
-def _check_length(text: str) -> None:
-    if len(text) > MAX_SEARCHED:
-        raise EvalAbortError(f"a text of more than {MAX_SEARCHED} characters cannot be matched")
-
-
-def is_found(pattern: Any, text: str) -> bool:
-    """Whether the compiled pattern is found anywhere."""
-    _check_length(text)
-    # RE2's binding is twice as fast where it need not tell positions in characters.
-    return pattern.search(_readable(text).encode()) is not None
-
-
-def _readable(text: str) -> str:
-    """The text as Go's runes are: a byte that is not UTF-8 (from url()) is a replacement character."""
-    return text if text.isascii() else _NO_UTF8.sub("\ufffd", text)
-
-
-def _searched(text: str) -> str | bytes:
-    """The text to look for matches in, whose places are those in the text.
-
-    In bytes it is faster, but an empty match is followed by one in the middle of a character, if that has
-    several.
-    """
-    return text.encode() if text.isascii() else _readable(text)
+    return is_found(pattern, text)
 
 
 @implements("string_find_string")
 def find(text: str, pattern: str) -> str:
     """The first match, or an empty string."""
-    return first_of(regex(pattern), text)
-
-
-def first_of(pattern: Any, text: str) -> str:
-    """The first match of the compiled pattern, or an empty string."""
-    _check_length(text)
-    match = pattern.search(_searched(text))
-    if match is None:
-        return ""
-    start, end = match.span()
-    return text[start:end]
+    return first_match(pattern, text)
 
 
 @implements("string_find_all_string")
@@ -136,14 +70,11 @@ def find_all(text: str, pattern: str) -> tuple[str, ...]:
 @implements("string_find_all_string_int")
 def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
     """At most ``limit`` matches; all when it is negative."""
-    _check_length(text)
     found: list[str] = []
     previous_end = -1
     if limit == 0:
         return ()
-    # One pass: searching again from each place would encode the whole text each time.
-    for match in paced(regex(pattern).finditer(_searched(text))):
-        start, end = match.span()
+    for start, end in spans(pattern, text):
         # An empty match right after another match does not count.
         if end > start or start != previous_end:
             found.append(text[start:end])
@@ -158,7 +89,7 @@ def char_at(text: str, index: int) -> str:
     """The character; none at the end of the text."""
     if not 0 <= index <= len(text):
         raise EvalError(f"index out of range: {index}")
-    return _readable(text[index : index + 1])
+    return readable(text[index : index + 1])
 
 
 @implements("string_index_of_string")
@@ -200,13 +131,13 @@ def last_index_of_from(text: str, part: str, offset: int) -> int:
 @implements("string_lower_ascii")
 def lower_ascii(text: str) -> str:
     """Lower case of A-Z alone."""
-    return text.lower() if text.isascii() else _readable(text.translate(_LOWER))
+    return text.lower() if text.isascii() else readable(text.translate(_LOWER))
 
 
 @implements("string_upper_ascii")
 def upper_ascii(text: str) -> str:
     """Upper case of a-z alone."""
-    return text.upper() if text.isascii() else _readable(text.translate(_UPPER))
+    return text.upper() if text.isascii() else readable(text.translate(_UPPER))
 
 
 @implements("string_replace_string_string")
@@ -253,7 +184,7 @@ def substring(text: str, start: int) -> str:
     """The rest from ``start`` on."""
     if not 0 <= start <= len(text):
         raise EvalError(f"index out of range: {start}")
-    return _readable(text[start:])
+    return readable(text[start:])
 
 
 @implements("string_substring_int_int")
@@ -263,7 +194,7 @@ def substring_range(text: str, start: int, end: int) -> str:
         raise EvalError(f"invalid substring range. start: {start}, end: {end}")
     if start < 0 or end > len(text):
         raise EvalError(f"index out of range: {start if start < 0 else end}")
-    return _readable(text[start:end])
+    return readable(text[start:end])
 
 
 @implements("string_trim")
@@ -275,7 +206,7 @@ def trim(text: str) -> str:
 @implements("strings_quote")
 def quoted(text: str) -> str:
     """A literal that reads back as the text."""
-    return f'"{_readable(text).translate(_QUOTED)}"'
+    return f'"{readable(text).translate(_QUOTED)}"'
 
 
 @implements("string_format")
