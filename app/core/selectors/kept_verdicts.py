@@ -9,7 +9,7 @@ from app.core.pauses import emptied
 Verdict = bool | CelRuntimeError
 
 MAX_TOGETHER = 500_000
-"""Verdicts of all selectors, some 100 MB: a tenant may have thousands of selectors, all devices may differ."""
+"""Verdicts of all selectors, some 100 MB: a tenant may have thousands of them, and all devices may differ."""
 
 
 class KeptVerdicts:
