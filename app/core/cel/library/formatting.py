@@ -1,13 +1,13 @@
 """string.format(), as cel-go's ext/formatting.go does it (version 2 of the strings library)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from app.core.cel.common.errors import EvalAbortError, EvalError
 from app.core.cel.values import numbers, times
 from app.core.cel.values.kinds import is_list, items, type_name
 from app.core.cel.values.values import INT_MAX, CelMap, Duration, Timestamp, TypeValue, UInt
-from app.core.pauses import paced, pause
+from app.core.pauses import in_order, paced, pause
 
 _PRECISION = 6
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -15,6 +15,7 @@ _TOO_LARGE = 10**6
 _NO_VERB = "%!(NOVERB)"
 _ALL_DECIMALS = 1100
 _LIST_COST = 10
+_AT_ONCE = 4096
 MAX_TEXT = 10_000_000
 """Code points that replace() or format() may make: reading a text of this length costs the whole budget."""
 
@@ -146,18 +147,28 @@ def _nested(value: Any) -> str:  # noqa: PLR0911 - one case for a kind of value
 
 def _list_text(value: Any) -> str:
     pause(_LIST_COST)
-    return f"[{_joined([_nested(item) for item in paced(items(value))])}]"
+    return f"[{_joined(map(_nested, paced(items(value))))}]"
 
 
-def _joined(parts: Sequence[str]) -> str:
+def _joined(parts: Iterable[str]) -> str:
     """A list in a list in a list that are one object are written out as often as they occur.
+
+    Cost: O(length), and a pause after each ``_AT_ONCE`` parts: a list may have a million.
 
     Raises:
         EvalAbortError: the text gets longer than MAX_TEXT. cel-go exhausts the memory here.
     """
-    if sum(map(len, parts)) > MAX_TEXT:
-        raise EvalAbortError(f"format() gives a text of more than {MAX_TEXT} characters")
-    return ", ".join(parts)
+    pieces, some, length = list[str](), list[str](), 0
+    for part in parts:
+        some.append(part)
+        length += len(part) + 2
+        if length > MAX_TEXT:
+            raise EvalAbortError(f"format() gives a text of more than {MAX_TEXT} characters")
+        if len(some) == _AT_ONCE:
+            pieces.append(", ".join(some))
+            some.clear()
+            pause()
+    return ", ".join([*pieces, ", ".join(some)] if some else pieces)
 
 
 def _map_text(value: CelMap) -> str:
@@ -165,9 +176,9 @@ def _map_text(value: CelMap) -> str:
     for key, item in paced(value.pairs()):
         if key.__class__ not in (str, bool, int, UInt):
             raise EvalError(f"no formatting function for map key of type {type_name(key)}")
-        pairs.append((_nested(key), _nested(item)))
-    pairs.sort(key=lambda pair: pair[0].encode("utf-8", "surrogateescape"))
-    return "{" + _joined([f"{key}:{item}" for key, item in pairs]) + "}"
+        text = _nested(key)
+        pairs.append((text.encode("utf-8", "surrogateescape"), text, _nested(item)))
+    return "{" + _joined(f"{key}:{item}" for _, key, item in in_order(pairs)) + "}"
 
 
 def _text(value: Any, _precision: int | None) -> str:

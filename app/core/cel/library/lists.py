@@ -13,7 +13,7 @@ from app.core.cel.values.kinds import each, is_list, items, length, no_overload,
 from app.core.cel.values.membership import Elements, has_all, is_exact
 from app.core.cel.values.ordering import compare
 from app.core.cel.values.values import MAX_LIST, Duration, UInt
-from app.core.pauses import paced
+from app.core.pauses import paced, pause
 
 _COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 _ORDERED = frozenset({
@@ -21,6 +21,7 @@ _ORDERED = frozenset({
     "bytes",
 })  # fmt: skip
 _RANGE_MAX = 1_000_000
+_AT_ONCE = 65_536  # numbers that are made in one step, in a millisecond
 _FEW = 4096  # elements that flatten() opens at once; of more, it is counted first how many they are
 # Go sorts up to twelve elements by insertion, which shows where the order is partial (NaN).
 _INSERTION_MAX = 12
@@ -92,7 +93,10 @@ def list_index_of(values: Any, target: Any) -> int:
     """Where the element is first found, or -1."""
     elements = items(values)
     if is_exact(elements, target):
-        return elements.index(target) if target in elements else -1
+        try:
+            return elements.index(target)
+        except ValueError:
+            return -1
     return next((at for at, item in enumerate(paced(elements)) if matches_element(item, target)), -1)
 
 
@@ -116,8 +120,15 @@ def includes(values: Any, target: Any) -> bool:
 
 @implements("lists_range")
 def range_(count: int) -> tuple[int, ...]:
-    """0 up to count - 1."""
-    return tuple(counting(count))
+    """0 up to count - 1. Cost: O(count), with pauses."""
+    numbers = counting(count)
+    if count <= _AT_ONCE:
+        return tuple(numbers)
+    found: list[int] = []
+    for start in range(0, count, _AT_ONCE):
+        pause()
+        found += numbers[start : start + _AT_ONCE]
+    return tuple(found)
 
 
 def counting(count: int) -> range:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.core.cel.common.errors import EvalAbortError
-from app.core.cel.values.kinds import is_list, items, length, part_of
+from app.core.cel.values.kinds import are_all, is_list, items, length, part_of
 from app.core.cel.values.networks import Cidr, Ip
 from app.core.cel.values.objects import COMPARED_OBJECTS
 from app.core.cel.values.values import CelMap, NamedFormat, Optional, UInt
@@ -58,7 +58,7 @@ def _traversal(value: Any) -> int:
         return int(len(value) * STRING_FACTOR)
     if is_list(value):
         elements = items(value)
-        if _UNITS.issuperset(map(type, elements)):
+        if are_all(elements, _UNITS):
             return len(elements)
         pause(LIST)
         return sum(_traversal(item) for item in paced(elements))

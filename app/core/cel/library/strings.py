@@ -1,5 +1,6 @@
 """Functions on strings: the standard library, strings version 2, Kubernetes' regular expressions."""
 
+from collections.abc import Callable
 from typing import Any
 
 from app.core.cel.common.errors import EvalAbortError, EvalError
@@ -14,8 +15,6 @@ _SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
     "\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _QUOTED = str.maketrans(
     {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\",
      '"': '\\"'}
@@ -128,16 +127,21 @@ def last_index_of_from(text: str, part: str, offset: int) -> int:
     return text.rfind(part, 0, offset + len(part)) if offset < len(text) else -1
 
 
+def _changed(text: str, change: Callable[[bytes], bytes]) -> str:
+    """The text with its ASCII letters changed: in bytes, where a table of them takes ten times as long."""
+    return change(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
 @implements("string_lower_ascii")
 def lower_ascii(text: str) -> str:
     """Lower case of A-Z alone."""
-    return text.lower() if text.isascii() else readable(text.translate(_LOWER))
+    return text.lower() if text.isascii() else readable(_changed(text, bytes.lower))
 
 
 @implements("string_upper_ascii")
 def upper_ascii(text: str) -> str:
     """Upper case of a-z alone."""
-    return text.upper() if text.isascii() else readable(text.translate(_UPPER))
+    return text.upper() if text.isascii() else readable(_changed(text, bytes.upper))
 
 
 @implements("string_replace_string_string")

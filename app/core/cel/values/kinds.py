@@ -1,6 +1,6 @@
 """What kind a value has at run time, and lists, whatever they are made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.core.cel.common.errors import EvalError
@@ -14,10 +14,13 @@ from app.core.cel.values.values import (
     TypeValue,
     UInt,
 )
+from app.core.pauses import paced
 
 NO_OVERLOAD = "no such overload"
 LISTS = frozenset({tuple, ConcatList, GrowingList})
 NUMBERS = frozenset({int, UInt, float})
+_AT_ONCE = 65_536
+"""Elements looked at in one step, of a millisecond."""
 
 
 def no_overload() -> EvalError:
@@ -70,6 +73,14 @@ def part_of(value: Any, start: int, end: int) -> tuple[Any, ...]:
     if value.__class__ is ConcatList:
         return value.part(start, end)
     return tuple(items(value)[start:end])
+
+
+def are_all(elements: Sequence[Any], kinds: frozenset[type]) -> bool:
+    """Whether each element is of one of the kinds. O(length), with pauses."""
+    if len(elements) <= _AT_ONCE:
+        return kinds.issuperset(map(type, elements))
+    starts = paced(range(0, len(elements), _AT_ONCE), 1)
+    return all(kinds.issuperset(map(type, elements[start : start + _AT_ONCE])) for start in starts)
 
 
 def is_list(value: Any) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.core.cel.values.equality import matches_element
-from app.core.cel.values.kinds import each, items
+from app.core.cel.values.kinds import are_all, each, items
 from app.core.cel.values.values import Duration, TypeValue, UInt
 from app.core.pauses import paced
 
@@ -30,7 +30,7 @@ def is_exact(values: Any, element: Any) -> bool:
         return True  # texts equal texts alone
     if kind is not int or values.__class__ is not tuple:
         return False
-    return len(values) > _FEW and _EXACT.issuperset(map(type, values))
+    return len(values) > _FEW and are_all(values, _EXACT)
 
 
 class Elements:
