@@ -36,7 +36,6 @@ class Admission:
     error: CelCompileError | None
 
 
-@lru_cache(maxsize=_KEPT)
 def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admission:
     """Checks as an API server with these feature gates would; ``new_expressions`` is implied.
 
@@ -48,6 +47,11 @@ def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admissi
         return Admission(
             0, _error(text, end, f"the API server takes at most {MAX_BYTES} bytes, not {len(raw)}")
         )
+    return _admitted(text, features, derived=derived)
+
+
+@lru_cache(maxsize=_KEPT)
+def _admitted(text: str, features: CelFeatures, *, derived: bool) -> Admission:
     written = replace(features, new_expressions=True)
     try:
         tree = compile_expression(text, written, derived=derived).tree

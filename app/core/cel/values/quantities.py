@@ -5,10 +5,10 @@ scale (``1000m``) or as a big decimal, whatever the amount.
 """
 
 import re
-from functools import lru_cache
 from typing import ClassVar
 
 from app.core.cel.common.errors import EvalError, check_readable
+from app.core.cel.common.kept import kept_if_short
 from app.core.cel.values.values import INT_MAX, INT_MIN
 
 _PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)\Z", re.ASCII)
@@ -161,7 +161,7 @@ def parse_amount(text: str) -> tuple[int, int, bool]:
     return _parsed(text)
 
 
-@lru_cache(maxsize=4096)
+@kept_if_short(4096)
 def _parsed(text: str) -> tuple[int, int, bool]:
     match = _PATTERN.match(text)
     if match is None or text == "":

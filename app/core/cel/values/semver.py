@@ -1,10 +1,10 @@
 """Semantic versions, as github.com/blang/semver/v4 reads and orders them."""
 
 import re
-from functools import lru_cache
 from typing import ClassVar
 
 from app.core.cel.common.errors import EvalError
+from app.core.cel.common.kept import kept_if_short
 from app.core.cel.values.values import UINT_MAX
 
 _DIGITS = re.compile(r"[0-9]+\Z", re.ASCII)
@@ -60,7 +60,7 @@ def is_version(text: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=4096)
+@kept_if_short(4096)
 def _parsed(text: str) -> Semver:
     parts = text.split(".", 2)
     if text == "":

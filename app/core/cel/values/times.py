@@ -7,6 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from app.core.cel.common.errors import EvalError, check_readable
+from app.core.cel.common.kept import kept_if_short
 from app.core.cel.values.arithmetic import in_time
 from app.core.cel.values.numbers import format_shortest
 from app.core.cel.values.values import INT_MAX, Duration, Timestamp
@@ -217,7 +218,7 @@ def _named_offset(nanos: int, zone: str) -> int:
     return int(found.total_seconds()) if found is not None else 0
 
 
-@lru_cache(maxsize=256)
+@kept_if_short(256)
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
