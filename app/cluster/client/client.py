@@ -127,7 +127,7 @@ class ApiClient:
         token, number = "", min(limit, _FIRST_PAGE)
         while True:
             body = await self._body(_page_call(path, number, token, params))
-            page = object_of(f"GET {path}", body)
+            page = await object_of(f"GET {path}", body)
             if found := len(page.get("items") or ()):
                 number = max(1, min(limit, _PAGE_BYTES * found // len(body)))
             metadata = page.get("metadata") or {}
@@ -169,7 +169,7 @@ class ApiClient:
             on_open()
             async with aclosing(lines_of(response)) as lines:
                 async for line in lines:
-                    yield event_of(name, line)
+                    yield await event_of(name, line)
         except httpx.ReadTimeout as error:
             problem = f"silent for {read_timeout_seconds:g} s"
             raise ConnectionFailedError(name, problem, sent=True, silent=True) from error
@@ -231,7 +231,7 @@ class ApiClient:
         await self._transport.aclose()
 
     async def _request(self, call: ApiCall) -> JsonObject:
-        return object_of(call.name, await self._body(call))
+        return await object_of(call.name, await self._body(call))
 
     async def _body(self, call: ApiCall) -> bytes:
         # A plugin may wait for user input, which does not count as the API server's time.

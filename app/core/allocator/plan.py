@@ -12,7 +12,7 @@ from app.core.allocator.matching import Attributes, Matcher, NamedSelector, Sele
 from app.core.allocator.other_drivers import drivers_of
 from app.core.allocator.outcome import AllocationError, Reason
 from app.core.model.device import DeviceShape
-from app.core.model.device_class import DeviceClass
+from app.core.model.device_class import MAX_DEPTH, DeviceClass
 from app.core.model.features import Features
 from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.taints import Taint
@@ -163,6 +163,9 @@ class Planner:
     def _claim(self, index: int, claim: ResourceClaim) -> ClaimPlan:
         name = f"{claim.meta.namespace}/{claim.meta.name}"
         constraints = claim.spec.constraints
+        for number, item in enumerate(claim.spec.config):
+            if item.configuration.too_deep:
+                raise _too_deep(f"configuration #{number}", name)
         requests = tuple(self._request(index, name, request, constraints) for request in claim.spec.requests)
         for number, constraint in enumerate(constraints):
             if constraint.match_attribute is None and not (
@@ -225,6 +228,9 @@ class Planner:
             raise _disabled("DRAAdminAccess", "requests admin access", claim, name)
         if spec.device_class not in self._classes:
             raise _invalid("ClassNotFound", f"device class {spec.device_class!r} not found", claim, name)
+        for number, item in enumerate(self._classes[spec.device_class].config):
+            if item.too_deep:
+                raise _too_deep(f"class {spec.device_class}, configuration #{number}", claim, name)
         if spec.allocation_mode not in ("ExactCount", "All"):
             raise _invalid(
                 "ModeUnknown", f"allocation mode {spec.allocation_mode} is not supported", claim, name
@@ -269,6 +275,12 @@ class Planner:
 
 def _invalid(code: str, message: str, claim: str, request: str | None = None) -> AllocationError:
     return AllocationError(Reason(code, message, claim, request))
+
+
+def _too_deep(where: str, claim: str, request: str | None = None) -> AllocationError:
+    """A configuration is written into the allocation, as it is."""
+    message = f"{where} is nested deeper than {MAX_DEPTH} levels"
+    return _invalid("ConfigurationTooDeep", message, claim, request)
 
 
 def _disabled(gate: str, what: str, claim: str, request: str) -> AllocationError:
