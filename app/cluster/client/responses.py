@@ -7,14 +7,11 @@ from functools import partial
 import httpx
 import orjson
 
-from app.cluster.client.deep_json import without_depths
 from app.cluster.client.errors import ConnectionFailedError
 from app.cluster.client.outgoing import Answer
+from app.cluster.client.unreadable_json import readable
 from app.core.json_object import JsonObject
 from app.event_loop.time_slice import TimeSlice
-
-_TOO_DEEP = "depth limit exceeded"
-"""What orjson reports."""
 
 
 async def read_whole(response: httpx.Response) -> Answer:
@@ -51,15 +48,17 @@ async def event_of(name: str, line: bytes) -> JsonObject:
 async def object_of(name: str, body: bytes) -> JsonObject:
     """A JSON object; ``name`` is the request's. Raises: ConnectionFailedError.
 
-    What nests too deep is left out: see ``without_depths``.
+    What orjson does not read, and an API server sends all the same, is replaced: see ``readable``.
     """
     try:
         value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if error.msg != _TOO_DEEP:
-            raise ConnectionFailedError(name, "the response is not valid JSON", sent=True) from error
+    except orjson.JSONDecodeError:
         time_slice = TimeSlice(asyncio.get_running_loop().time)
-        value = orjson.loads(await time_slice.run(partial(without_depths, body)))
+        text = await time_slice.run(partial(readable, body))
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise ConnectionFailedError(name, "the response is not valid JSON", sent=True) from error
     if not isinstance(value, dict):
         raise ConnectionFailedError(name, "the response is not a JSON object", sent=True)
     return value

@@ -178,14 +178,14 @@ class Api:
         ]
         return "/" + "/".join(part for part in parts if part)
 
-    def send(self, method: str, kind: str, name: str, namespace: str, text: str = "") -> None:
+    def send(self, method: str, kind: str, name: str, namespace: str, text: bytes = b"") -> None:
         """Sends JSON as it is (a JSON patch), and does not read the object in the response.
 
         For objects that nest too deep for that.
         """
         media_type = "application/json-patch+json" if method == "PATCH" else "application/json"
         path, headers = self._path(kind, namespace, name), {"Content-Type": media_type}
-        response = self._http.request(method, path, content=text.encode(), headers=headers)
+        response = self._http.request(method, path, content=text, headers=headers)
         if response.is_error:
             raise ApiError(response)
 
