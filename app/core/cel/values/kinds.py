@@ -20,7 +20,7 @@ NO_OVERLOAD = "no such overload"
 LISTS = frozenset({tuple, ConcatList, GrowingList})
 NUMBERS = frozenset({int, UInt, float})
 _AT_ONCE = 65_536
-"""Elements looked at in one step, of a millisecond."""
+"""Elements read in one step, of a millisecond."""
 
 
 def no_overload() -> EvalError:
