@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from app.core.pauses import pause
@@ -66,13 +67,15 @@ def test_the_same_work_waits_once() -> None:
     carry_out(scene, Clock(), 1.0)
 
 
+def _endless(clock: Clock) -> None:
+    while True:
+        clock.now += 1.0
+        pause()
+
+
 def test_work_beyond_its_budget_is_given_up_and_remembered_for_a_while() -> None:
     clock = Clock()
-
-    def endless() -> None:
-        while True:
-            clock.now += 1.0
-            pause()
+    endless = partial(_endless, clock)
 
     async def scene(backlog: Backlog) -> None:
         backlog.add("a", "dear", endless)
@@ -90,11 +93,7 @@ def test_work_beyond_its_budget_is_given_up_and_remembered_for_a_while() -> None
 def test_what_is_not_remembered_any_more_is_not_kept_either() -> None:
     """The key of given up work may be a claim of 1.5 MB, which nobody asks about again."""
     clock = Clock()
-
-    def endless() -> None:
-        while True:
-            clock.now += 1.0
-            pause()
+    endless = partial(_endless, clock)
 
     async def scene(backlog: Backlog) -> None:
         for number in range(4):
