@@ -1,17 +1,18 @@
 """Request bodies: read within limits of size and time, decoded from JSON or YAML."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import Request
 
 from app.api.errors import HttpError
-from app.core.pauses import InterruptedWorkError, paced
+from app.core.json_object import MAX_DEPTH, is_too_deep
+from app.core.pauses import InterruptedWorkError
 from app.event_loop.time_slice import Stop, TimeSlice
 from app.manifests.json_pieces import JSONPieceError, documents_in_pieces, occurrences
-from app.manifests.reader import MAX_DEPTH, ManifestError, load_documents
+from app.manifests.reader import ManifestError, load_documents
 
 T = TypeVar("T")
 
@@ -27,7 +28,6 @@ _AT_ONCE_BYTES = 256 * 1024
 _LIGHT_BYTES, _LIGHT_VALUES = 4 * 1024 * 1024, 65_536
 """The same for JSON with few values and escapes: the names of 50,000 nodes take 7 ms, the worst 15 ms."""
 
-_AT_ONCE_VALUES = 4_096
 """Values between two pauses."""
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
@@ -169,22 +169,9 @@ def shallow(value: Any) -> Any:
     Raises: HttpError, 400, if it is nested deeper than MAX_DEPTH, which is below the limit for encoding a
     response that repeats a part of it (254).
     """
-    level, depth = [value], 0
-    while level:
-        level = [inner for outer in paced(level) for inner in _collections(outer)]
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise HttpError(400, "TooDeep", f"the body is nested deeper than {MAX_DEPTH} levels")
+    if is_too_deep(value):
+        raise HttpError(400, "TooDeep", f"the body is nested deeper than {MAX_DEPTH} levels")
     return value
-
-
-def _collections(value: Any) -> Iterable[Any]:
-    """The objects and arrays directly in an object or array."""
-    if type(value) is not dict and type(value) is not list:
-        return ()
-    values = value.values() if type(value) is dict else value
-    many = values if len(values) <= _AT_ONCE_VALUES else paced(values, _AT_ONCE_VALUES)
-    return [inner for inner in many if type(inner) is dict or type(inner) is list]
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from app.api.history import Decision, History
 from app.core.diagnosis import code_distance, grouped, nearest_code
 from app.core.model.pod import Pod
+from app.core.model.resource_claim import ResourceClaim
 from app.core.overview.pending import PodReason
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.pod_evaluation import PodEvaluation
@@ -156,9 +157,12 @@ def _of_decision(last: Decision) -> PodReason:
 
 def _characters(state: State, pod: Pod) -> int:
     """Of the claims that the kind of the Pod contains. Cost: O(claims)."""
-    names = (entry.claim_name or pod.claim_statuses.get(entry.name) for entry in pod.claims)
-    claims = (state.claim((pod.meta.namespace, name)) for name in names if name)
+    claims = (_claim_named(state, pod, pod.claim_name_of(entry)) for entry in pod.claims)
     return sum(claim.spec.size for claim in claims if claim is not None)
+
+
+def _claim_named(state: State, pod: Pod, name: str | None) -> ResourceClaim | None:
+    return state.claim((pod.meta.namespace, name)) if name else None
 
 
 def _kind(state: State, pod: Pod) -> object:
@@ -169,8 +173,8 @@ def _kind(state: State, pod: Pod) -> object:
     """
     specs: list[object] = []
     for entry in pod.claims:
-        name = entry.claim_name or pod.claim_statuses.get(entry.name)
-        claim = state.claim((pod.meta.namespace, name)) if name else None
+        name = pod.claim_name_of(entry)
+        claim = _claim_named(state, pod, name)
         if claim is None or claim.allocation is not None:
             specs.append((name, entry.template_name, claim is None))
         else:

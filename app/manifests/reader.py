@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import orjson
 import yaml
 
+from app.core.json_object import MAX_DEPTH
 from app.core.model.parse import flatten
 from app.core.pauses import paced, pause
 from app.manifests.json_pieces import (
@@ -27,8 +28,6 @@ from app.manifests.json_pieces import (
     occurrences,
 )
 
-MAX_DEPTH = 200
-"""Levels of nesting in one document; a Kubernetes object has about twenty."""
 MAX_ALIASED_VALUES = 100_000
 """Values that the aliases of one document may add to it (goyaml allows about 400,000)."""
 SUFFIXES = (".yaml", ".yml", ".json")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.informer import Replaced, Upserted
+from app.core.json_object import MAX_DEPTH
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_slice import ResourceSlice
@@ -19,7 +20,7 @@ from app.core.selectors.environment import cel_features
 from app.core.selectors.selector import compile_selector
 from app.core.state.state import State
 from app.manifests.json_pieces import documents_in_pieces
-from app.manifests.reader import MAX_DEPTH, load_documents
+from app.manifests.reader import load_documents
 from tests.attack.any_selector import selectors
 from tests.attack.dear_selectors import MAX_CALLS, WIDE
 from tests.objects import node, slice_of

@@ -22,6 +22,9 @@ _ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.",
     re.DOTALL,
 )
+_QUOTE = ord('"')
+_MAX_NUMBER = 2_000
+"""Characters of a number: to read more of them takes time that grows with their square."""
 _SURROGATE, _REPLACEMENT = 6, b"\\ufffd"
 """Bytes of the escape of one half of a character, and what Go reads where the other half is missing."""
 
@@ -53,11 +56,6 @@ def _pieces(text: bytes) -> Iterator[bytes]:
             yield from _of_string(match[0]) if sign == _QUOTE else (_of_number(match[0]),)
             last = match.end()
     yield text[last:]
-
-
-_QUOTE = ord('"')
-_MAX_NUMBER = 2_000
-"""Characters of a number: to read more of them takes time that grows with their square."""
 
 
 def _of_string(token: bytes) -> Iterator[bytes]:

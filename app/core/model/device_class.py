@@ -4,13 +4,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.core.json_object import JsonObject
+from app.core.json_object import MAX_DEPTH, JsonObject, is_too_deep
 from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.meta import Meta, read_meta
-
-MAX_DEPTH = 200
-"""Levels of a configuration: orjson writes 254, and reads 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +63,6 @@ def read_configuration(raw: Any) -> DeviceConfiguration:
     source = {
         name: value for name, value in fields.mapping(raw).items() if name not in ("requests", "source")
     }
-    if _is_deeper(source, MAX_DEPTH):
+    if is_too_deep(source):
         return DeviceConfiguration({}, f"nested deeper than {MAX_DEPTH} levels", too_deep=True)
     return DeviceConfiguration(source, json.dumps(source, sort_keys=True, default=str))
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested deeper. Cost: O(values)."""
-    level = [value]
-    for _ in range(levels):
-        level = [
-            item
-            for parent in level
-            for item in (parent.values() if parent.__class__ is dict else parent)
-            if item.__class__ is dict or item.__class__ is list
-        ]
-        if not level:
-            return False
-    return True

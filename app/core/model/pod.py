@@ -90,6 +90,10 @@ class Pod:
         """Whether it has no node yet, and may get one."""
         return not (self.node_name or self.finished or self.meta.deleted or self.scheduling_gates)
 
+    def claim_name_of(self, entry: PodClaim) -> str | None:
+        """The name of the claim of an entry; None if it is to be made from a template and is not yet."""
+        return entry.claim_name or self.claim_statuses.get(entry.name)
+
     @property
     def named_claims(self) -> tuple[tuple[str, str], ...]:
         """Namespace and name of the claims that it names, and does not get from a template; each once."""

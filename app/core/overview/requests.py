@@ -143,7 +143,7 @@ def text_of_pod(state: State, pod: Pod) -> str:
 
 def _entries(pod: Pod) -> Iterable[tuple[str | None, str | None]]:
     for entry in pod.claims:
-        yield entry.claim_name or pod.claim_statuses.get(entry.name), entry.template_name
+        yield pod.claim_name_of(entry), entry.template_name
 
 
 def _spec(state: State, pod: Pod, names: tuple[str | None, str | None]) -> ClaimSpec | None:

@@ -13,7 +13,7 @@ from app.core.cel.values.kinds import each, is_list, items, length, no_overload,
 from app.core.cel.values.membership import Elements, has_all, is_exact
 from app.core.cel.values.ordering import compare
 from app.core.cel.values.values import MAX_LIST, Duration, UInt
-from app.core.pauses import paced, pause
+from app.core.pauses import paced
 
 _COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 _ORDERED = frozenset({
@@ -121,12 +121,8 @@ def includes(values: Any, target: Any) -> bool:
 @implements("lists_range")
 def range_(count: int) -> tuple[int, ...]:
     """0 up to count - 1. Cost: O(count), with pauses."""
-    numbers = counting(count)
-    if count <= _AT_ONCE:
-        return tuple(numbers)
-    found: list[int] = []
-    for start in range(0, count, _AT_ONCE):
-        pause()
+    numbers, found = counting(count), list[int]()
+    for start in paced(range(0, count, _AT_ONCE), 1):
         found += numbers[start : start + _AT_ONCE]
     return tuple(found)
 

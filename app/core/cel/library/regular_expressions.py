@@ -26,7 +26,6 @@ _MAX_WORK = 12_000
 _UNICODE, _FOLDED, _LOOP = 1_000, 12, 5
 """Work for a class of Unicode, for a class that ignores case, and for an operator of repetition: many of
 them in a row take RE2 quadratic time."""
-_HUGE = 10**9
 _DEAR_WORK, _COST = 1_000, 5
 """Work from which it counts as evaluation, and units of CEL's cost model that take as long."""
 _TOO_LARGE = "the regular expression is too large: it would take more than some 10 ms to compile"
@@ -161,19 +160,15 @@ def _work(pattern: str) -> int:
             continue
         elif part == ")" and len(groups) > 1:
             last = groups.pop()
-        elif part in ("?", "*", "+"):
-            last = min(_HUGE, last + _LOOP)
-            groups[-1] += _LOOP
-            continue
-        elif part[0] == "{" and len(part) > 1:
+        elif part in ("?", "*", "+") or (part[0] == "{" and len(part) > 1):
             more = last * (_most(part) - 1) + _LOOP
-            last = min(_HUGE, last + more)
-            groups[-1] = min(_HUGE, groups[-1] + more)
+            last += more
+            groups[-1] += more
             continue
         else:
             last = _UNICODE if part[:2] in ("\\p", "\\P") else len(part)
-        groups[-1] = min(_HUGE, groups[-1] + last)
-    return min(_HUGE, sum(groups))
+        groups[-1] += last
+    return sum(groups)
 
 
 def _work_of_class(tokens: Iterator[re.Match[str]]) -> int:
@@ -189,6 +184,8 @@ def _work_of_class(tokens: Iterator[re.Match[str]]) -> int:
 
 
 def _most(repeat: str) -> int:
-    """How often ``{n}``, ``{n,}`` or ``{n,m}`` repeats, at least once."""
+    """How many copies RE2 makes for ``{n}``, ``{n,}`` or ``{n,m}``; one for the other operators."""
+    if repeat[0] != "{":
+        return 1
     least, _, most = repeat[1:-1].partition(",")
     return max(1, int(least), int(most or 0))
