@@ -91,7 +91,7 @@ class Pod:
         return not (self.node_name or self.finished or self.meta.deleted or self.scheduling_gates)
 
     def claim_name_of(self, entry: PodClaim) -> str | None:
-        """The name of the claim of an entry; None if it is to be made from a template and is not yet."""
+        """The name of the claim of an entry; None while it has not been made from its template."""
         return entry.claim_name or self.claim_statuses.get(entry.name)
 
     @property
