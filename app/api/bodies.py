@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import Request
 
 from app.api.errors import HttpError
-from app.core.json_object import MAX_DEPTH, is_too_deep
+from app.core.model.fields import MAX_DEPTH, is_too_deep
 from app.core.pauses import InterruptedWorkError
 from app.event_loop.time_slice import Stop, TimeSlice
 from app.manifests.json_pieces import JSONPieceError, documents_in_pieces, occurrences

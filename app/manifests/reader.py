@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import orjson
 import yaml
 
-from app.core.json_object import MAX_DEPTH
+from app.core.model.fields import MAX_DEPTH
 from app.core.model.parse import flatten
 from app.core.pauses import paced, pause
 from app.manifests.json_pieces import (

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.informer import Replaced, Upserted
-from app.core.json_object import MAX_DEPTH
 from app.core.model.features import Features
+from app.core.model.fields import MAX_DEPTH
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_slice import ResourceSlice
 from app.core.selectors.environment import cel_features

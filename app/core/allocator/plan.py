@@ -11,10 +11,10 @@ from app.core.allocator.capacity import Arithmetic, CapacityError, Charge, arith
 from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
 from app.core.allocator.other_drivers import drivers_of
 from app.core.allocator.outcome import AllocationError, Reason
-from app.core.json_object import MAX_DEPTH
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
+from app.core.model.fields import MAX_DEPTH
 from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.taints import Taint
 from app.core.pauses import leave, paced

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.core.json_object import MAX_DEPTH, JsonObject, is_too_deep
+from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.meta import Meta, read_meta
@@ -63,6 +63,6 @@ def read_configuration(raw: Any) -> DeviceConfiguration:
     source = {
         name: value for name, value in fields.mapping(raw).items() if name not in ("requests", "source")
     }
-    if is_too_deep(source):
-        return DeviceConfiguration({}, f"nested deeper than {MAX_DEPTH} levels", too_deep=True)
+    if fields.is_too_deep(source):
+        return DeviceConfiguration({}, f"nested deeper than {fields.MAX_DEPTH} levels", too_deep=True)
     return DeviceConfiguration(source, json.dumps(source, sort_keys=True, default=str))

@@ -17,6 +17,9 @@ from app.core.pauses import FEW, paced, paced_if_many
 T = TypeVar("T")
 U = TypeVar("U")
 
+MAX_DEPTH = 200
+"""Levels of objects and arrays in one document; a Kubernetes object has about twenty, orjson writes 254."""
+
 _INT64 = 2**63
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 
@@ -141,3 +144,19 @@ def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str,
         except FieldError as error:
             raise error.under(name, key) from None
     return result
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether objects and arrays are nested deeper than ``MAX_DEPTH``. Cost: O(values), with pauses."""
+    level = _collections([value])
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in paced_if_many(level) for inner in _collections(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _collections(outer: Any) -> list[Any]:
+    """The objects and arrays directly in an object or array."""
+    values = outer.values() if type(outer) is dict else outer
+    return [inner for inner in paced_if_many(values) if type(inner) is dict or type(inner) is list]
