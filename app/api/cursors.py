@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Query
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 _CHECK_BYTES = 4
 
@@ -24,7 +25,7 @@ def cursor_after(name: str | None) -> str | None:
 
 
 def _name_in(cursor: str) -> str:
-    """The name in a cursor; empty for none. Raises: ValueError."""
+    """The name in a cursor; empty for none. Raises: PydanticCustomError."""
     if not cursor:
         return ""
     try:
@@ -33,7 +34,7 @@ def _name_in(cursor: str) -> str:
     except (binascii.Error, UnicodeError):
         name = ""
     if cursor_after(name) != cursor:
-        raise ValueError("must be `next` of an earlier page, unchanged")
+        raise PydanticCustomError("cursor", "must be `next` of an earlier page, unchanged")
     return name
 
 

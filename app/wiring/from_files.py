@@ -13,6 +13,7 @@ from app.api.service import Service, Shutdown
 from app.cluster.binding.memory_binder import MemoryBinder
 from app.cluster.binding.node_pledges import NodePledges
 from app.cluster.binding.reservations import Reservations
+from app.core.kept_error import kept
 from app.core.model.errors import ObjectError
 from app.core.model.parse import flatten, has_name, parse
 from app.core.model.workload import Workload
@@ -96,7 +97,7 @@ async def _read(
         try:
             item = parse(raw)
         except ObjectError as error:
-            broken[error.ref.kind, (error.ref.namespace, error.ref.name)] = error
+            broken[error.ref.kind, (error.ref.namespace, error.ref.name)] = kept(error)
             # Without its name, only the file tells which one it is.
             place = "" if has_name(raw) else f"{source}: "
             log.warning("left out of the inventory: %s%s", place, error)

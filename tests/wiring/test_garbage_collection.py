@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import sys
+import weakref
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,9 @@ from urllib.parse import quote
 import orjson
 import pytest
 
+from app.core.cel.common.errors import CelCompileError, CelError
+from app.core.model.device import intern_shape
+from app.core.selectors.selector import Selector, compile_selector
 from app.wiring import garbage_collection
 from app.wiring.garbage_collection import COLLECTIONS, collect_all, keep_inventory
 from tests.api.conftest import serving
@@ -124,6 +128,7 @@ def test_all_objects_are_gone_through_once_when_there_are_much_more_for_long(
 
 
 WANTED = [pod("wanted", "cheap")]
+MANY = [f"feature-{number}" for number in range(100)]
 POSTS: dict[str, tuple[str, Any, int]] = {
     "filter": ("/scheduler/filter", {"Pod": pod("p", "cheap"), "NodeNames": NODES}, 200),
     "filter of what is not a Pod": ("/scheduler/filter", {"Pod": {"x": 1}, "NodeNames": NODES}, 200),
@@ -150,6 +155,9 @@ POSTS: dict[str, tuple[str, Any, int]] = {
     ),
     "capacity": ("/api/v1/capacity", {"pod": pod("p", "cheap")}, 200),
     "broken JSON": ("/api/v1/placements", b"{{{", 400),
+    "placements in a list": ("/api/v1/placements", [], 400),
+    "removal of what is no object": ("/api/v1/placements", {"pods": WANTED, "remove": [1]}, 422),
+    "too many features": ("/api/v1/placements", {"pods": WANTED, "features": dict.fromkeys(MANY, True)}, 422),
 }
 GETS = {
     "matches": (f"/api/v1/matches?selector={quote('device.allowMultipleAllocations')}", 200),
@@ -161,6 +169,11 @@ GETS = {
     "explanation": ("/api/v1/pods/default/known/explain", 200),
     "explanation of no Pod": ("/api/v1/pods/default/unknown/explain", 404),
     "no such path": ("/api/v1/unknown", 404),
+    "a damaged cursor": ("/api/v1/devices?next=zz", 400),
+    "a damaged cursor of nodes": ("/api/v1/nodes?next=zz", 400),
+    "a damaged cursor, and a limit that is no number": ("/api/v1/claims?next=zz&limit=x", 400),
+    "a state that does not exist": ("/api/v1/devices?state=zz", 400),
+    "matches of what is no expression": ("/api/v1/matches?selector=((", 422),
 }
 REQUESTS = {name: ("POST", *given) for name, given in POSTS.items()} | {
     name: ("GET", path, None, status) for name, (path, status) in GETS.items()
@@ -248,6 +261,91 @@ def test_a_request_of_any_kind_leaves_no_cycle(served: Path, name: str) -> None:
             return found
 
     assert not asyncio.run(scene())
+
+
+EXPRESSIONS = SELECTORS | {
+    "compiled to Python": "device.driver == 'x' && device.attributes['gpu.example.com'].cores > 4",
+    "lists and maps": "[1, 2].all(x, {'a': [x]}['a'].exists(y, y > 0)) && optional.of([1]).hasValue()",
+    "no expression": "((",
+    "an unknown function": "device.missing()",
+    "a wrong type": "1 + 'a' == 2",
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_the_compilation_of_a_selector_leaves_no_cycle(name: str) -> None:
+    def compiled() -> None:
+        with suppress(CelCompileError):
+            compile_selector(EXPRESSIONS[name])
+
+    compiled()  # what is made once is no leak
+    with cycles() as found:
+        compiled()
+    assert not found
+
+
+NONE = "device.attributes['x'].y"
+FAILING = {
+    "an attribute that a device has not": f"{NONE} == 'a'",
+    "beside what decides": f"{NONE} == 'a' || device.driver == 'gpu.example.com'",
+    "beside what does not decide": f"{NONE} == 'a' || device.driver == 'x'",
+    "twice": f"{NONE} == 'a' && {NONE} == 'b'",
+    "in both operands": f"{NONE} + {NONE} == 'ab'",
+    "in a condition": f"{NONE} == 'a' ? true : false",
+    "in all()": f"[1, 2].all(x, {NONE} == string(x))",
+    "in some steps of exists()": f"[1, 2].exists(x, x == 2 || {NONE} == string(x))",
+    "in exists() with two variables": f"{{'a': 1}}.exists(k, v, {NONE} == k)",
+    "in map()": f"[1, 2].map(x, {NONE}).size() == 2",
+    "in a variable": f"cel.bind(v, {NONE}, v == 'a' || v == 'b' || device.driver == 'x')",
+    "in a variable that is read twice": f"cel.bind(v, {NONE}, [1, 2].all(x, v == string(x)))",
+    "in a list": f"dyn(device.driver) in [{NONE}, dyn('a')]",
+    "in equal lists": "[dyn([1] + [2]), dyn(1)] == [dyn(['a'] + [device.driver]), dyn('a')]",
+    "in a key": f"{{{NONE}: 1}}.size() == 1",
+    "in a conversion": "int(device.driver) == 1 || duration(device.driver) == duration('1s')",
+    "in a timestamp": "timestamp(device.driver) < timestamp('2026-01-01T00:00:00Z')",
+    "in a quantity": "quantity(device.driver).isGreaterThan(quantity('1'))",
+    "in a version": "semver(device.driver).major() == 1",
+    "in a pattern": "device.driver.matches(device.driver + '(')",
+    "in an optional value": f"optional.of({NONE}).orValue('a') == 'a'",
+    "division by zero": "1 / (device.driver.size() - device.driver.size()) == 1 || true",
+    "what is no bool": "dyn(device.driver) || dyn(device.driver)",
+}
+ABSORBED = {"beside what decides", "in some steps of exists()", "in equal lists", "division by zero"}
+"""These give a verdict all the same."""
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_an_evaluation_that_fails_leaves_no_cycle(name: str) -> None:
+    """The frames of a failure refer to all that called them, and to their variables."""
+    selector = compile_selector(FAILING[name])
+    assert selector.error is None, selector.error
+    raised: list[str] = []
+
+    def evaluated() -> None:
+        shape = intern_shape("gpu.example.com", {}, {})
+        try:
+            selector.matches(shape)
+        except CelError as error:
+            raised.append(str(error))
+
+    evaluated()  # what is made once is no leak
+    with cycles() as found:
+        evaluated()
+    assert not found
+    assert bool(raised) is (name not in ABSORBED)
+
+
+def test_a_broken_selector_refers_to_none_of_its_callers() -> None:
+    class Held:
+        pass
+
+    def compiled() -> tuple[Selector, "weakref.ref[Held]"]:
+        held = Held()
+        return compile_selector("((("), weakref.ref(held)
+
+    selector, held = compiled()
+    assert selector.error is not None
+    assert held() is None
 
 
 def test_cycles_are_found() -> None:

@@ -19,13 +19,16 @@ class RequestBody(Body):
 
     Only the first error is reported, and finding hundreds of thousands of others would hold the event loop.
     So every list is ``fail_fast``, every map has few entries, and unknown fields are few.
+
+    Validators raise PydanticCustomError: pydantic keeps a ValueError in the error that it reports, and its
+    traceback refers to frames that refer to that error, a cycle (see ``app.core.kept_error``).
     """
 
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):
-            raise ValueError("must be an object")  # noqa: TRY004 - pydantic reports this one
+            raise PydanticCustomError("object", "must be an object")
         if len(raw) > _MAX_FIELDS:
             known = {field.alias or name for name, field in cls.model_fields.items()}
             unknown = next(name for name in raw if name not in known)

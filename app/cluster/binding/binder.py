@@ -39,6 +39,7 @@ from app.cluster.client.errors import (
 from app.cluster.client.fence import Fence
 from app.cluster.client.retrying import Requests, RetryingClient
 from app.core.diagnosis import node_message
+from app.core.kept_error import kept
 from app.core.model.claim_amounts import ClaimAmounts
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
@@ -305,8 +306,12 @@ class ClusterBinder:
         writes = (self._reserve(pod, claim_allocation) for claim_allocation in claim_allocations)
         ended = await asyncio.gather(*writes, return_exceptions=True)
         failed = [error for error in ended if error is not None]
-        for error in sorted(failed, key=lambda error: not isinstance(error, NotLeaderError)):
-            raise error
+        failed.sort(key=lambda error: not isinstance(error, NotLeaderError))
+        try:
+            if failed:
+                raise failed[0]
+        finally:
+            del ended, failed  # otherwise a cycle: the error refers to this frame
 
     def _give_way(self, claim_allocation: ClaimAllocation, consumer: ConsumerReference) -> None:
         """Aborts if another allocator has given a device to another claim.
@@ -468,7 +473,7 @@ class ClusterBinder:
                 else:
                     await self.writer.undo(claim_allocation.held.claim, claim_allocation.allocation, consumer)
         except (ClusterError, ClaimLostError, ObjectError) as error:
-            return error
+            return kept(error)
         return None
 
     def _stays(self, claim_allocation: ClaimAllocation) -> bool:

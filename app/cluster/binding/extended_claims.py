@@ -52,16 +52,19 @@ class ExtendedClaims:
         except (ConflictError, ConnectionFailedError, ServerError) as error:
             if isinstance(error, ConnectionFailedError) and not error.sent:
                 raise
-            claim = await self._existing(held, error)
+            existing = await self._existing(held)
+            if existing is None:
+                raise
+            claim = existing
         self._state.put_created(claim)
         return claim
 
-    async def _existing(self, held: HeldClaim, doubt: Exception) -> ResourceClaim:
+    async def _existing(self, held: HeldClaim) -> ResourceClaim | None:
         meta = held.claim.meta
         try:
             claim = read_claim(await self._client.get(self._resource.path(*meta.key)))
         except NotFoundError:
-            raise doubt from None
+            return None
         owner = claim.meta.controller
         ours = owner is not None and meta.controller is not None and owner.uid == meta.controller.uid
         if not ours or claim.spec != held.claim.spec or claim.meta.deleted is not None:

@@ -96,8 +96,8 @@ class AiohttpTransport(DirectTransport):
                 proxy=self._proxy,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if body is not None and body.stopped_by is not None:
-                raise body.stopped_by from None
+            if body is not None and body.stopped_by:
+                raise body.stopped_by.pop() from None
             raise _as_httpx(error) from error
 
     async def present(self, identity: int) -> None:
@@ -150,14 +150,15 @@ class _GuardedBody(aiohttp.BytesPayload):
     def __init__(self, content: bytes, guard: Callable[[], None]) -> None:
         super().__init__(content)
         self._guard = guard
-        self.stopped_by: Exception | None = None
+        self.stopped_by: list[Exception] = []
+        """At most one, taken out when it is raised: a frame that refers to its own error is a cycle."""
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         try:
             self._guard()
         except Exception as error:
             # aiohttp wraps any error here in its own.
-            self.stopped_by = error
+            self.stopped_by.append(error)
             raise
         await super().write_with_length(writer, content_length)
 

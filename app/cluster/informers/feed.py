@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.cluster.informers.informer import Deleted, Event, Replaced, Upserted
+from app.core.kept_error import kept
 from app.core.model.allocation import Allocation, read_allocation
 from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.errors import FieldError, ObjectError
@@ -87,7 +88,7 @@ class Feed:
             try:
                 read[id(raw)] = self._read(kind, _key(raw), raw)
             except ObjectError as error:
-                read[id(raw)] = error
+                read[id(raw)] = kept(error)
         self._ahead[kind] = read
         if kind == "DeviceTaintRule":
             rules = [item for item in read.values() if isinstance(item, DeviceTaintRule)]
@@ -231,7 +232,7 @@ class Feed:
         try:
             item = self._read(kind, key, raw)
         except ObjectError as error:
-            self.broken[kind, key] = error
+            self.broken[kind, key] = kept(error)
             log.warning("object ignored: %s", error)
             self._make_do(kind, key, raw)
             return
@@ -255,7 +256,7 @@ class Feed:
             return reread_claim(raw, known)
         ahead = self._ahead.get(kind, {}).get(id(raw))
         if isinstance(ahead, ObjectError):
-            raise ahead
+            raise ObjectError(ahead.ref, ahead.path, ahead.reason)
         if ahead is not None:
             return ahead
         before = self._state.pods.get(key) if kind == "Pod" else None

@@ -245,8 +245,8 @@ def _pod_set(source: JsonObject, found: PodSpecPlace, name: str, namespace: str)
         template = pod_from_spec(meta, fields.required({"spec": spec}, "spec", fields.mapping), {})
     except FieldError as error:
         own = wrapped or error.path[:1] != ("spec",)
-        inner = error if own else FieldError(error.reason, *error.path[1:])
-        raise inner.under(*(found.path[:-1] if wrapped else found.path)) from None
+        outer_path = found.path[:-1] if wrapped else found.path
+        raise FieldError(error.reason, *outer_path, *(error.path if own else error.path[1:])) from None
     count, rule = _count(source, found), found.rule
     return PodSet(name, count, template, found.path, rule is None, rule.assumption if rule else "")
 

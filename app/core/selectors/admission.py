@@ -15,6 +15,7 @@ from app.core.cel.common.errors import CelCompileError
 from app.core.cel.compiler.compiler import deep, place
 from app.core.cel.estimate import Estimator
 from app.core.cel.estimate.blame import BEYOND, Blame, blamed
+from app.core.kept_error import kept
 from app.core.selectors.device_sizes import DEVICE_SIZES
 from app.core.selectors.environment import CelFeatures, compile_expression
 from app.core.versions.cel_rules import CelRules
@@ -56,7 +57,7 @@ def _admitted(text: str, features: CelFeatures, *, derived: bool) -> Admission:
     try:
         tree = compile_expression(text, written, derived=derived).tree
     except CelCompileError as error:
-        return Admission(0, _refused(text, written, error, derived=derived))
+        return Admission(0, _refused(text, written, kept(error), derived=derived))
     return _estimated(text, tree, written.rules)
 
 

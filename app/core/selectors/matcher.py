@@ -109,22 +109,22 @@ class _Writer:
             self._line(place.depth, "while True:")
             place = replace(place, depth=place.depth + 1)
         depth = place.depth
-        self._line(depth, f"{failure} = None")
+        self._line(depth, f"{failure} = False")
         for part in parts[:-1]:
             if part.safe:
                 self._test(part, test, decisive, place, depth)
                 continue
             self._line(depth, "try:")
             value = self._value(part, replace(place, depth=depth + 1, blocks=place.blocks + 2))
-            self._line(depth, "except absorbed as error:")
-            self._line(depth + 1, f"{failure} = {failure} or error")
+            self._line(depth, "except absorbed:")
+            self._line(depth + 1, f"{failure} = True")
             self._line(depth, "else:")
             self._line(depth + 1, f"{test} {value}:")
             self._finish(decisive, replace(place, depth=depth + 2))
         # If the last one fails, too, the result is a failure whichever it is.
         self._test(parts[-1], test, decisive, place, depth)
-        self._line(depth, f"if {failure} is not None:")
-        self._line(depth + 1, f"raise {failure}")
+        self._line(depth, f"if {failure}:")
+        self._line(depth + 1, "fail()")
         self._finish(opposite, place)
 
     def _test(self, part: "_Part", test: str, decisive: str, place: "_Place", depth: int) -> None:
@@ -155,6 +155,7 @@ class _Writer:
             "evaluations": evaluations,
             "absorbed": matcher_runtime.ABSORBED,
             "failures": _FAILURES,
+            "fail": matcher_runtime.fail,
         }
         head = [
             f"def make({', '.join(names)}):",
@@ -177,7 +178,8 @@ class _Writer:
         space: dict[str, Any] = {"__builtins__": {}}
         exec(compile(source, "<selector>", "exec"), space)  # noqa: S102 - our own text: see matcher_terms
         # By position: Python looks each keyword up among all parameters, of which there may be 1,500.
-        made: Matcher = space["make"](*names.values())
+        # Removed, so that the globals of the function do not refer to the function: a cycle.
+        made: Matcher = space.pop("make")(*names.values())
         return made
 
 

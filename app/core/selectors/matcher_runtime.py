@@ -14,25 +14,25 @@ Term = Callable[[], Any]
 
 
 def fail() -> NoReturn:
-    """For use in expressions."""
+    """For use in expressions, and in place of a failure that was absorbed."""
     raise no_overload()
 
 
 def decide(decisive: Any, *terms: Term) -> Any:
     """``||`` for True, ``&&`` for False, where terms may fail."""
-    failed: Exception | None = None
+    failed = False
     for term in terms:
         try:
             value = term()
-        except ABSORBED as error:
-            failed = failed or error
+        except ABSORBED:
+            failed = True
             continue
         if value is decisive:
             return decisive
         if value is not (not decisive):
-            failed = failed or no_overload()
-    if failed is not None:
-        raise failed
+            failed = True
+    if failed:
+        raise no_overload()
     return not decisive
 
 
@@ -54,19 +54,19 @@ def _pairs(over: Any) -> Any:
 
 def quantify(decisive: Any, over: Any, predicate: Callable[[Any], Any]) -> Any:
     """exists() for True, all() for False."""
-    failed: Exception | None = None
+    failed = False
     for element in _elements(over):
         try:
             value = predicate(element)
-        except ABSORBED as error:
-            failed = failed or error
+        except ABSORBED:
+            failed = True
             continue
         if value is decisive:
             return decisive
         if value is not (not decisive):
-            failed = failed or no_overload()
-    if failed is not None:
-        raise failed
+            failed = True
+    if failed:
+        raise no_overload()
     return not decisive
 
 

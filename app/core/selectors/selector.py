@@ -7,6 +7,7 @@ from app.core.cel import LIMIT, CelCompileError, CelRuntimeError, Program
 from app.core.cel.values.kinds import is_list, items, type_name
 from app.core.cel.values.semver import Semver
 from app.core.cel.values.values import Optional, TypeValue
+from app.core.kept_error import kept
 from app.core.model.device import AttributeKind, DeviceAttribute, DeviceShape
 from app.core.selectors.accepted_drivers import AcceptedDrivers, accepted_drivers
 from app.core.selectors.attributes_read import AttributesRead, attributes_read
@@ -70,7 +71,7 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     try:
         program = compile_expression(text, features)
     except CelCompileError as error:
-        return Selector(text, engine, _refuse(error), error)
+        return Selector(text, engine, _refuse(error), kept(error))
     evaluations = [0]
     rules = features.rules
     run = _interpreted(program, lazy=rules.lazy)
@@ -215,7 +216,7 @@ def compile_derived(text: str, features: CelFeatures = CelFeatures()) -> Derived
         program = compile_expression(text, features, derived=True)
         return DerivedAttribute(text, program, None, lazy=features.rules.lazy)
     except CelCompileError as error:
-        return DerivedAttribute(text, None, error)
+        return DerivedAttribute(text, None, kept(error))
 
 
 def _native(value: Any) -> Any:

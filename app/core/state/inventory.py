@@ -13,6 +13,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
+from app.core import kept_error
 from app.core.model.device_class import DeviceClass
 from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.features import Features
@@ -296,7 +297,7 @@ class Inventory:
         if pools is None or isinstance(pools, _Gathering):
             pools = self._gathered(node_name, features)
         if isinstance(pools, PoolError):
-            raise pools
+            raise PoolError(*pools.args)
         return pools
 
     def kept_pools(self, node_name: str, features: Features) -> Sequence[Pool] | None:
@@ -380,7 +381,7 @@ class Inventory:
                 common = shared.made.setdefault(bits, self._common_pools(gatherer, shared))
             return NodePools(common, own)
         except PoolError as error:
-            return error
+            return kept_error.kept(error)
 
     def _published(self, features: Features) -> Mapping[str, ResourceSlice]:
         return self._tainted if features.device_taint_rules else self.slices

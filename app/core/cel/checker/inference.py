@@ -19,19 +19,18 @@ class Inference:
         """Replaces type variables by what they stand for, or by dyn. O(nodes), for types in types as well."""
         # The type of a list holds the type of its elements: by identity, each is settled once.
         known: dict[int, tuple[Type, Type]] = {}
-
-        def settled(term: Type) -> Type:
-            if not term.params:
-                return types.substitute(self.bindings, term, unbound_to_dyn=True)
-            found = known.get(id(term))
-            if found is None:
-                parts = tuple(settled(part) for part in term.params)
-                found = known[id(term)] = term, Type(term.kind, term.name, parts)
-            return found[1]
-
         for node in self.nodes:
             if node.type is not None:
-                node.type = settled(node.type)
+                node.type = self._settled(node.type, known)
+
+    def _settled(self, term: Type, known: dict[int, tuple[Type, Type]]) -> Type:
+        if not term.params:
+            return types.substitute(self.bindings, term, unbound_to_dyn=True)
+        found = known.get(id(term))
+        if found is None:
+            parts = tuple([self._settled(part, known) for part in term.params])
+            found = known[id(term)] = term, Type(term.kind, term.name, parts)
+        return found[1]
 
     def fresh(self, overload: Overload) -> tuple[tuple[Type, ...], Type]:
         """The signature with fresh type variables."""

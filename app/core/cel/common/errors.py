@@ -35,6 +35,12 @@ class EvalError(Exception):
 
     pos: int | None = None
 
+    def again(self) -> "EvalError":
+        """A new error, equal to this one, to raise where this one is kept (``app.core.kept_error``)."""
+        error = EvalError(*self.args)
+        error.pos = self.pos
+        return error
+
 
 class EvalAbortError(Exception):
     """A failure that ends the whole evaluation: the cost limit, or what makes cel-go panic."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.cel.common.errors import EvalError, located
 from app.core.cel.interpreter.steps import Frame, Run
+from app.core.kept_error import kept
 
 
 def applied(run: Callable[..., Any], cost: Callable[..., int], parts: tuple[Run, ...], pos: int) -> Run:
@@ -41,14 +42,14 @@ def applied_to_two(
         try:
             left = one(frame)
         except EvalError as error:
-            failed = error
+            failed = kept(error)
         try:
             right = other(frame)
         except EvalError as error:
-            failed = failed or error
+            failed = failed or kept(error)
         frame.charge(cost((left, right)))
         if failed is not None:
-            raise failed
+            raise failed.again()
         try:
             return run(left, right)
         except EvalError as error:

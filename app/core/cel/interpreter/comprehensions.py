@@ -7,6 +7,7 @@ from app.core.cel.common.errors import EvalError, located
 from app.core.cel.interpreter.steps import Failed, Frame, Run
 from app.core.cel.values.kinds import each, is_list, length
 from app.core.cel.values.values import CelMap, GrowingList, GrowingMap
+from app.core.kept_error import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def comprehension(parts: Parts) -> Run:
             try:
                 slots[accumulator] = step(frame)
             except EvalError as error:
-                slots[accumulator] = Failed(error)
+                slots[accumulator] = Failed(kept(error))
         return _immutable(result(frame), lazy)
 
     return run
@@ -58,7 +59,7 @@ def variable(slot: int) -> Run:
         if value.__class__ is _Lazy:
             value = value.compute(frame, slot)
         if value.__class__ is Failed:
-            raise value.error
+            raise value.error.again()
         return value
 
     return read
@@ -78,7 +79,7 @@ class _Lazy:
         try:
             value = self.init(frame)
         except EvalError as error:
-            value = Failed(error)
+            value = Failed(kept(error))
         if is_list(value) and not length(value):
             value, self.growing = GrowingList(), True
         elif isinstance(value, CelMap) and not len(value):

@@ -20,6 +20,7 @@ from app.core.cel.library.dispatch import SINGLETONS, implementation
 from app.core.cel.values.containers import anew
 from app.core.cel.values.kinds import is_list, no_overload
 from app.core.cel.values.values import Optional, UInt
+from app.core.kept_error import kept
 from app.core.pauses import pause
 
 _QUALIFIER_TYPES = (str, int, UInt, bool, float)
@@ -162,14 +163,14 @@ class Interpreter:
                 try:
                     value = term(frame)
                 except EvalError as error:
-                    failed = failed or error
+                    failed = failed or kept(error)
                     continue
                 if value is decisive:
                     return decisive
                 if value is not (not decisive) and failed is None:
                     failed = located(no_overload(), node.pos)
             if failed is not None:
-                raise failed
+                raise failed.again()
             return not decisive
 
         return Step(run)

@@ -19,6 +19,7 @@ from app.core.cel.values.values import (
     TypeValue,
     UnhashableKeyError,
 )
+from app.core.kept_error import kept
 from app.core.pauses import paced, pause
 
 _LIST_COST = 10
@@ -107,9 +108,9 @@ def _equal_lists(left: Any, right: Any) -> bool:
                 return False
         except EvalError as error:
             # A plain list takes elements that cannot be compared for equal; a sum of lists does not.
-            failed = failed or error
+            failed = failed or kept(error)
     if failed is not None and left.__class__ is ConcatList:
-        raise failed
+        raise failed.again()
     return True
 
 

@@ -32,6 +32,8 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})\Z", re.ASCII)
+_NO_DURATION = "type conversion error from 'string' to 'google.protobuf.Duration'"
+_NO_TIMESTAMP = "type conversion error from 'string' to 'google.protobuf.Timestamp'"
 _OFFSET_PART = re.compile(r"[+-]?[0-9]{1,6}\Z", re.ASCII)
 
 
@@ -45,7 +47,6 @@ def parse_duration(text: str) -> Duration:
     if whole is not None:
         return Duration(int(whole[1]) * _UNITS[whole[2]])
     check_readable(text, "duration")
-    failure = EvalError("type conversion error from 'string' to 'google.protobuf.Duration'")
     sign, rest = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
     if rest == "0":
         return Duration(0)
@@ -53,22 +54,22 @@ def parse_duration(text: str) -> Duration:
     while at < len(rest):
         match = _PART.match(rest, at)
         if match is None or (not match[1] and len(match[2] or "") < 2) or match[3] not in _UNITS:
-            raise failure
-        total += _amount(match[1], match[2] or "", _UNITS[match[3]], failure)
+            raise EvalError(_NO_DURATION)
+        total += _amount(match[1], match[2] or "", _UNITS[match[3]])
         if total > INT_MAX + 1:
-            raise failure
+            raise EvalError(_NO_DURATION)
         at = match.end()
     if not rest or total > INT_MAX + (sign == "-"):
-        raise failure
+        raise EvalError(_NO_DURATION)
     return Duration(-total if sign == "-" else total)
 
 
-def _amount(whole: str, fraction: str, unit: int, failure: EvalError) -> int:
+def _amount(whole: str, fraction: str, unit: int) -> int:
     if len(whole.lstrip("0")) > 19:
-        raise failure
+        raise EvalError(_NO_DURATION)
     nanos = int(whole or "0") * unit
     if nanos > INT_MAX + 1:
-        raise failure
+        raise EvalError(_NO_DURATION)
     digits = fraction[1:]
     if not digits:
         return nanos
@@ -88,21 +89,20 @@ def parse_timestamp(text: str) -> Timestamp:
         EvalError: the text is none.
     """
     match = _RFC3339.match(text)
-    failure = EvalError("type conversion error from 'string' to 'google.protobuf.Timestamp'")
     if match is None:
-        raise failure
+        raise EvalError(_NO_TIMESTAMP)
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     if hour > 23 or minute > 59 or second > 59:
-        raise failure
+        raise EvalError(_NO_TIMESTAMP)
     offset = 0
     if match[8]:
         if int(match[9]) > 24 or int(match[10]) > 60:
-            raise failure
+            raise EvalError(_NO_TIMESTAMP)
         offset = int(match[9]) * 3600 + int(match[10]) * 60
         offset = -offset if match[8] == "-" else offset
     days = _days(year, month, day)
     if days is None:
-        raise failure
+        raise EvalError(_NO_TIMESTAMP)
     seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset
     fraction = (match[7] or "")[:9].ljust(9, "0")
     return in_time(seconds * _SECOND + int(fraction), offset)
