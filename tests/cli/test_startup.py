@@ -59,12 +59,12 @@ STARTS = {
     "a snapshot": (
         ("devices", "--snapshot", str(EXAMPLES / "inventory")),
         {"app.cluster.auth.credentials"},
-        955,
+        956,
     ),
     "a snapshot and a workload": (
         ("plan", "-f", str(EXAMPLES / "job-with-cats.yaml"), "--snapshot", str(EXAMPLES / "inventory")),
         set[str](),
-        983,
+        984,
     ),
 }
 
@@ -89,7 +89,7 @@ users: [{name: u, user: {token: t}}]
     loaded = modules_of("devices", "--kubeconfig", str(kubeconfig))
     assert loaded & NEVER == {"aiohttp"}
     assert {"app.wiring.from_files", "app.wiring.from_cluster"} & loaded == {"app.wiring.from_files"}
-    assert len(loaded) <= 1058
+    assert len(loaded) <= 1059
 
 
 def test_the_reference_engine_is_imported_by_the_first_selector_that_asks_for_it() -> None:
